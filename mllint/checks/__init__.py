@@ -1,0 +1,48 @@
+"""The checks: one module a family, one function a rule, registered under the rule's id.
+
+A check takes the narrowest thing it judges, told by the annotation of its one parameter, and yields findings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mllint.findings import Finding
+
+    Function = TypeVar("Function", bound=Callable[[Any], Iterator[Finding]])
+
+FAMILIES = ("base_image", "context", "input", "layers", "os_packages", "requirements", "runtime", "security", "syntax")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A registered check: its rule, the type of thing it judges, and the function."""
+
+    rule: str
+    subject: type
+    function: Callable[[Any], Iterator[Finding]]
+
+
+REGISTRY: dict[str, Check] = {}
+
+
+def check(rule: str) -> Callable[[Function], Function]:
+    """Register a function as the check of a rule."""
+
+    def register(function: Function) -> Function:
+        subject = next(kind for name, kind in function.__annotations__.items() if name != "return")
+        REGISTRY[rule] = Check(rule, subject, function)
+        return function
+
+    return register
+
+
+def load_all() -> None:
+    """Import the modules of all families, which fills the registry."""
+    for family in FAMILIES:
+        import_module(f"mllint.checks.{family}")

@@ -1,0 +1,203 @@
+"""Runs the checks over the targets and settles what is reported: severities, suppressions, order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mllint import catalogue, checks, suppressions
+from mllint.findings import Finding, Report, Severity, Undecided
+from mllint.image.base import Base
+from mllint.image.build import Build
+from mllint.image.packages import Closure, Install, closure
+from mllint.image.stage import Stage
+from mllint.sources.dockerfile import Dockerfile
+from mllint.sources.requirements import RequirementsFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from mllint.config import Settings
+    from mllint.discovery import Found
+    from mllint.inputs import Inputs
+    from mllint.suppressions import Suppression
+
+UNUSED_SUPPRESSION = "ML001"
+
+
+@dataclass(frozen=True, eq=False)
+class Requirements:
+    """A requirements file with the installs that read it, over all Dockerfiles of the run."""
+
+    file: RequirementsFile
+    uses: tuple[tuple[Install, Closure], ...]
+    is_constraints: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Comments:
+    """The suppressions of one file after everything else was settled, with the rules that ran on it."""
+
+    suppressions: tuple[Suppression, ...]
+    ran: frozenset[str]
+
+
+class _File:
+    """What one file's settings mean for the rules."""
+
+    def __init__(self, settings: Settings, path: Path) -> None:
+        self.settings = settings
+        self.rules = enabled(settings, _relative(path, settings.root))
+        self.severity = {
+            rule: severity for selector, severity in settings.severity.items() for rule in catalogue.resolve(selector)
+        }
+
+    def settle(self, rule: str, found: Iterable[Finding]) -> Iterator[Finding]:
+        """Give findings their rule and severity and drop those milder than the preset asks for."""
+        entry = catalogue.rules()[rule]
+        for finding in found:
+            if finding.is_strict and self.settings.preset == "default":
+                continue
+            severity = self.severity.get(rule) or finding.severity or entry.severity
+            yield replace(finding, rule=entry, severity=severity)
+
+
+def enabled(settings: Settings, path: str) -> frozenset[str]:
+    """The ids of the rules that run on a file, given by its path relative to the configuration's folder."""
+    chosen = catalogue.select(settings.select or (), settings.preset) | _resolved(settings.extend_select)
+    return chosen - _resolved(settings.ignore) - _resolved(settings.ignored_at(path))
+
+
+def _resolved(selectors: Iterable[str]) -> frozenset[str]:
+    return frozenset[str]().union(*(catalogue.resolve(selector) for selector in selectors))
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def run(found: Found, inputs: Inputs, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Check everything that was found."""
+    checks.load_all()
+    return _Run(inputs, progress).report(found)
+
+
+class _Run:
+    def __init__(self, inputs: Inputs, progress: Callable[[int, int], None] | None) -> None:
+        self.inputs = inputs
+        self.progress = progress
+        self.findings: list[Finding] = []
+        self.undecided: set[Undecided] = set()
+        self.hushed = 0
+        self.files: list[str] = []
+        self.uses: dict[Path, list[tuple[Install, Closure]]] = {}
+        self.settings: dict[Path, Settings] = {}
+        self.constraints: set[Path] = set()
+
+    def report(self, found: Found) -> Report:
+        for done, target in enumerate(found.targets, start=1):
+            dockerfile = self.inputs.dockerfile(target.path)
+            if dockerfile is not None:
+                self._dockerfile(target.path, dockerfile, Build(dockerfile, target.context, target.settings))
+            if self.progress:
+                self.progress(done, len(found.targets))
+        for loose in found.requirements:
+            if loose.path not in self.uses and (loose.is_named or not found.targets):
+                self.uses[loose.path] = []
+                self.settings[loose.path] = loose.settings
+        for path in sorted(self.uses):
+            self._requirements(path)
+        return Report(
+            tuple(sorted(self.findings, key=_order)),
+            tuple(sorted(self.inputs.errors, key=lambda error: (error.path, error.line or 0, error.message))),
+            tuple(sorted(self.undecided, key=lambda each: (each.path, each.line, each.message))),
+            tuple(sorted(set(self.files))),
+            self.hushed,
+        )
+
+    def _dockerfile(self, path: Path, dockerfile: Dockerfile, build: Build) -> None:
+        file = _File(build.settings, path)
+        self.files.append(dockerfile.source.path)
+        subjects: list[object] = [dockerfile, build, *build.stages]
+        found = self._checked(file, subjects)
+        self._settle(file, found, suppressions.in_dockerfile(dockerfile))
+        self._note_undecided(build)
+        for stage in build.stages:
+            for step in stage.steps:
+                for install in step.installs:
+                    self._follow(stage, install)
+
+    def _follow(self, stage: Stage, install: Install) -> None:
+        """Remember which requirements files a Dockerfile installs, to check each of them once."""
+        read = closure(stage, install)
+        context = stage.build.context
+        for paths, is_constraints in ((read.files, False), (read.constraints, True)):
+            for name in paths:
+                path = context.root / name
+                self.uses.setdefault(path, []).append((install, read))
+                self.settings.setdefault(path, stage.build.settings)
+                if is_constraints:
+                    self.constraints.add(path)
+
+    def _requirements(self, path: Path) -> None:
+        parsed = self.inputs.requirements(path)
+        if parsed is None:
+            return
+        file = _File(self.settings[path], path)
+        self.files.append(parsed.source.path)
+        subject = Requirements(parsed, tuple(self.uses[path]), path in self.constraints)
+        self._settle(file, self._checked(file, [subject]), suppressions.in_requirements(parsed))
+
+    def _checked(self, file: _File, subjects: Iterable[object]) -> list[Finding]:
+        found: list[Finding] = []
+        for subject in subjects:
+            for each in checks.REGISTRY.values():
+                if each.subject is type(subject) and each.rule in file.rules:
+                    found.extend(file.settle(each.rule, each.function(subject)))
+        return found
+
+    def _settle(self, file: _File, found: list[Finding], comments: list[Suppression]) -> None:
+        loud = _without_superseded(found)
+        kept = [finding for finding in loud if not _is_suppressed(finding, comments)]
+        self.hushed += len(loud) - len(kept)
+        self.findings += kept
+        if UNUSED_SUPPRESSION in file.rules:
+            self.findings += self._checked(file, [Comments(tuple(comments), file.rules)])
+
+    def _note_undecided(self, build: Build) -> None:
+        for stage in build.needed:
+            base: Base = stage.base
+            if base.why_unknown:
+                self.undecided.add(Undecided(build.source.path, stage.instruction.start_line, base.why_unknown))
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str, str]:
+    line, column = finding.location.start
+    assert finding.rule is not None
+    return finding.location.path, line, column, finding.rule.id, finding.message
+
+
+def _without_superseded(found: list[Finding]) -> list[Finding]:
+    silent = {
+        (other, finding.location)
+        for finding in found
+        for other in (finding.rule.supersedes if finding.rule else ())
+    }
+    return [each for each in found if each.rule is None or (each.rule.id, each.location) not in silent]
+
+
+def _is_suppressed(finding: Finding, comments: list[Suppression]) -> bool:
+    assert finding.rule is not None
+    hidden = False
+    for comment in comments:
+        if not comment.covers(finding):
+            continue
+        for selector, _ in comment.selectors:
+            if finding.rule.id in catalogue.resolve(selector) or selector.lower() == "all":
+                comment.used.add(selector)
+                hidden = True
+        if comment.is_ours and not comment.selectors:
+            comment.used.add("")
+            hidden = True
+    return hidden

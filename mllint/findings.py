@@ -1,0 +1,128 @@
+"""What a run says: findings with their places and repairs, inputs that could not be read, questions left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mllint.catalogue import Rule
+    from mllint.sources.text import Source, Span
+
+
+class Severity(Enum):
+    """How bad a finding is, worst first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    STYLE = "style"
+
+    @property
+    def rank(self) -> int:
+        """0 for error, rising as it gets less bad."""
+        return _RANKS[self.value]
+
+    def at_least(self, other: Severity) -> bool:
+        """Whether this is as bad as `other` or worse."""
+        return self.rank <= other.rank
+
+
+_RANKS = {"error": 0, "warning": 1, "info": 2, "style": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A span of a source; lines and columns count from 1, columns in code points, the end is exclusive."""
+
+    source: Source
+    span: Span
+
+    @property
+    def path(self) -> str:
+        return self.source.path
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """Line and column of the first character."""
+        return self.source.position(self.span.start)
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """Line and column behind the last character."""
+        return self.source.position(self.span.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that tells part of the story."""
+
+    location: Location
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace a span of a file by a text; with no span, create the file `path` with the text."""
+
+    path: str
+    span: Span | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Edits applied all or none. *Safe* cannot break a working image nor change what it is meant to do."""
+
+    applicability: Literal["safe", "unsafe"]
+    title: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault. A check gives place, message (the thing and the consequence, standing alone in a log) and `repair`
+    (what to write instead); the engine adds the rule and settles the severity."""
+
+    location: Location
+    message: str
+    repair: str = ""
+    related: tuple[Related, ...] = ()
+    fix: Fix | None = None
+    severity: Severity | None = None
+    """Set by a check only where the case is less or more bad than the rule's own severity."""
+    rule: Rule | None = None
+    is_strict: bool = False
+    """Whether the case is one for the presets from `strict` on, though the rule belongs to the default one."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputError:
+    """An input that could not be read, so that it was not (wholly) checked."""
+
+    path: str
+    line: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A question the files leave open, so that some checks kept silent."""
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one run, in its final order."""
+
+    findings: tuple[Finding, ...]
+    errors: tuple[InputError, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
+    files: tuple[str, ...] = ()
+    """The paths that were checked: Dockerfiles and requirements files."""
+    suppressed: int = 0
+    """Findings hidden by comments in the files."""

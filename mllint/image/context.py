@@ -1,0 +1,113 @@
+"""The build context: the tree of files that COPY can bring, with what the ignore file keeps out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mllint.inputs import Inputs
+    from mllint.sources.dockerignore import IgnoreFile
+    from mllint.sources.text import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file or folder of the context; `path` is relative to its root with forward slashes, `size` in bytes."""
+
+    path: str
+    is_folder: bool
+    size: int
+    is_link: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+class Tree:
+    """A folder on disk, looked at once and only where somebody asks."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders: dict[str, tuple[Entry, ...]] = {}
+
+    def children(self, folder: str) -> tuple[Entry, ...]:
+        """The entries of a folder (empty string: the root) by name; nothing where it cannot be read."""
+        if folder not in self._folders:
+            self._folders[folder] = self._scan(folder)
+        return self._folders[folder]
+
+    def _scan(self, folder: str) -> tuple[Entry, ...]:
+        prefix = f"{folder}/" if folder else ""
+        found = []
+        try:
+            with os.scandir(f"{self.root}/{folder}") as entries:
+                for each in entries:
+                    is_link = each.is_symlink()
+                    is_folder = each.is_dir(follow_symlinks=False)
+                    size = 0 if is_folder else each.stat(follow_symlinks=False).st_size
+                    found.append(Entry(prefix + each.name, is_folder, size, is_link))
+        except OSError:
+            return ()
+        return tuple(sorted(found, key=lambda entry: entry.path))
+
+    def find(self, path: str) -> Entry | None:
+        """The entry at a path, or None; links count as they stand."""
+        folder, _, name = path.rpartition("/")
+        if folder and self.find(folder) is None:
+            return None
+        return next((entry for entry in self.children(folder) if entry.name == name), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """The folder a build is given. `is_certain` is false where it was guessed from the Dockerfile's place."""
+
+    tree: Tree
+    inputs: Inputs
+    ignore: IgnoreFile | None
+    ignore_names: tuple[str, ...]
+    """The ignore files that would count, the first that exists wins: `Dockerfile.gpu.dockerignore`, `.dockerignore`."""
+    is_certain: bool
+
+    @property
+    def root(self) -> Path:
+        """The folder itself."""
+        return self.tree.root
+
+    def excludes(self, path: str) -> bool:
+        """Whether the ignore file keeps a path out."""
+        return self.ignore is not None and self.ignore.excludes(path)
+
+    def find(self, path: str) -> Entry | None:
+        """The entry at a path, whether ignored or not; the root itself for the empty path."""
+        return Entry("", True, 0) if path == "" else self.tree.find(path)
+
+    def files(self, folder: str = "") -> Iterator[Entry]:
+        """Every file below a folder that the build would be sent, in order of the paths."""
+        for entry in self.tree.children(folder):
+            if entry.is_folder:
+                if self.ignore is None or not self.ignore.prunes(entry.path):
+                    yield from self.files(entry.path)
+            elif not self.excludes(entry.path):
+                yield entry
+
+    def folders(self, folder: str = "") -> Iterator[Entry]:
+        """Every folder below a folder that would be sent."""
+        for entry in self.tree.children(folder):
+            if entry.is_folder and (self.ignore is None or not self.ignore.prunes(entry.path)):
+                if not self.excludes(entry.path):
+                    yield entry
+                yield from self.folders(entry.path)
+
+    def text(self, path: str) -> Source | None:
+        """The text of a file that would be sent; None where it is not there, ignored or no text."""
+        if self.excludes(path) or self.find(path) is None:
+            return None
+        return self.inputs.text(self.root / path)

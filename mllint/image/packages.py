@@ -1,0 +1,256 @@
+"""What package managers are asked to install, read off the commands of a RUN."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from mllint import facts
+from mllint.image.build import joined
+from mllint.image.commands import inner_start
+from mllint.image.copies import context_path
+from mllint.sources import requirements
+from mllint.sources.requirements import Constraint, Include, Invalid, Options, Requirement, RequirementsFile
+from mllint.sources.text import Logical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mllint.image.commands import Executed
+    from mllint.image.stage import Stage, Step
+    from mllint.image.values import Value
+    from mllint.sources.shell_tree import Word
+    from mllint.sources.text import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """A package manager and how it is called."""
+
+    name: str
+    programs: re.Pattern[str]
+    installs: tuple[tuple[str, ...], ...]
+    language: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Install:
+    """One call that installs: `operands` are the words that name what, `options` every option with its value."""
+
+    manager: Manager
+    step: Step
+    executed: Executed
+    verb: str
+    operands: tuple[Word, ...]
+    options: tuple[tuple[str, Word], ...]
+    directory: Value
+    """The working directory at that point of the RUN."""
+
+    @property
+    def span(self) -> Span:
+        """The command in the Dockerfile."""
+        return self.executed.span
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it surely runs."""
+        return self.executed.is_certain
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these options is given."""
+        return any(name in names for name, _ in self.options)
+
+    def values(self, *names: str) -> tuple[Word, ...]:
+        """The values of these options, in order."""
+        return tuple(value for name, value in self.options if name in names)
+
+    @property
+    def files(self) -> tuple[Word, ...]:
+        """The requirements files it names."""
+        if self.manager.language != "python" or self.manager.name in ("conda", "micromamba", "poetry"):
+            return ()
+        named = self.values("-r", "--requirement", "--requirements")
+        return (*named, *self.operands) if self.verb == "pip sync" else named
+
+    @property
+    def constraints(self) -> tuple[Word, ...]:
+        """The constraints files it names."""
+        return self.values("-c", "--constraint", "--constraints") if self.manager.name in ("pip", "uv pip") else ()
+
+    @cached_property
+    def requirements(self) -> tuple[Requirement | Invalid, ...]:
+        """What the command line of pip or uv pip itself asks for."""
+        if self.manager.name not in ("pip", "uv pip") or self.verb == "pip sync":
+            return ()
+        return tuple(_requirement(word) for word in self.operands)
+
+
+_SHELL_VARIABLE = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
+
+
+def _requirement(word: Word) -> Requirement | Invalid:
+    unknown = [] if word.is_literal else [match.span() for match in _SHELL_VARIABLE.finditer(word.value)]
+    return requirements.parse_requirement(Logical(word.value, (0,), (inner_start(word),)), unknown)
+
+
+@cache
+def managers() -> tuple[Manager, ...]:
+    """The table `package_managers`."""
+    return tuple(
+        Manager(
+            row["manager"],
+            re.compile(row["programs"]),
+            tuple(tuple(verb.split()) for verb in row["installs"]),
+            row["language"],
+            frozenset(row["values"].split()),
+        )
+        for row in facts.rows("package_managers")
+    )
+
+
+def installs(step: Step) -> tuple[Install, ...]:
+    """Every install a RUN makes, in order."""
+    found = []
+    directory = step.before.workdir
+    for each in step.commands:
+        if each.name == "cd" and len(each.words) > 1 and each.words[1].is_literal:
+            directory = joined(directory, each.words[1].value)
+        install = _install(step, each, directory)
+        if install is not None:
+            found.append(install)
+    return tuple(found)
+
+
+def _install(step: Step, each: Executed, directory: Value) -> Install | None:
+    words = _without_module(each.words)
+    name = words[0].value.rpartition("/")[2]
+    for manager in managers():
+        if not manager.programs.fullmatch(name):
+            continue
+        operands, options = _split(words[1:], manager.values)
+        for verb in manager.installs:
+            if tuple(word.value for word in operands[: len(verb)]) == verb:
+                rest = tuple(operands[len(verb) :])
+                return Install(manager, step, each, " ".join(verb), rest, tuple(options), directory)
+    return None
+
+
+def _without_module(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """`python -m pip install` is `pip install`."""
+    if re.fullmatch(r"python[0-9.]*|pypy[0-9.]*", words[0].value.rpartition("/")[2]):
+        for index, word in enumerate(words[1:-1], start=1):
+            if word.value == "-m":
+                return words[index + 1 :]
+            if not word.value.startswith("-"):
+                break
+    return words
+
+
+def _split(words: tuple[Word, ...], with_value: frozenset[str]) -> tuple[list[Word], list[tuple[str, Word]]]:
+    operands: list[Word] = []
+    options: list[tuple[str, Word]] = []
+    at = 0
+    while at < len(words):
+        word = words[at]
+        at += 1
+        text = word.value
+        if not text.startswith("-") or text == "-":
+            operands.append(word)
+            continue
+        name, equals, _ = text.partition("=")
+        if equals and name.startswith("--"):
+            options.append((name, _tail(word, len(name) + 1)))
+        elif text in with_value and at < len(words):
+            options.append((text, words[at]))
+            at += 1
+        elif text[:2] in with_value and not text.startswith("--") and len(text) > 2:
+            options.append((text[:2], _tail(word, 2)))
+        else:
+            options.append((text, word))
+    return operands, options
+
+
+def _tail(word: Word, at: int) -> Word:
+    return replace(word, text=word.value[at:], value=word.value[at:])
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """All that a resolver call reads: the files with their nesting, and whether any could not be found."""
+
+    files: Mapping[str, RequirementsFile]
+    """By path in the context."""
+    constraints: Mapping[str, RequirementsFile]
+    is_complete: bool
+
+    def lines(self) -> Iterator[tuple[RequirementsFile, Requirement]]:
+        """Every named requirement of the files."""
+        for file in self.files.values():
+            for line in file.lines:
+                if isinstance(line, Requirement):
+                    yield file, line
+
+    @property
+    def pins(self) -> frozenset[str]:
+        """The normalised names that the constraints pin."""
+        return frozenset(
+            line.key
+            for file in self.constraints.values()
+            for line in file.lines
+            if isinstance(line, Requirement) and line.key and line.pinned
+        )
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The names of the global options in the files."""
+        return frozenset(
+            option.name for file in self.files.values() for line in file.lines if isinstance(line, Options) for option in line.options
+        )
+
+
+def closure(stage: Stage, install: Install) -> Closure:
+    """Follow the requirements and constraints files of a call through the copies into the context."""
+    walk = _Walk(stage, install)
+    for word in install.files:
+        walk.file(word, walk.files)
+    for word in install.constraints:
+        walk.file(word, walk.constraints)
+    return Closure(walk.files, walk.constraints, walk.is_complete)
+
+
+class _Walk:
+    def __init__(self, stage: Stage, install: Install) -> None:
+        self.stage = stage
+        self.install = install
+        self.files: dict[str, RequirementsFile] = {}
+        self.constraints: dict[str, RequirementsFile] = {}
+        self.is_complete = True
+
+    def file(self, word: Word, into: dict[str, RequirementsFile]) -> None:
+        path = joined(self.install.directory, word.value) if word.is_literal else None
+        found = context_path(self.stage, self.install.step, path) if isinstance(path, str) else None
+        if found is None:
+            self.is_complete = False
+        else:
+            self._read(found, into)
+
+    def _read(self, path: str, into: dict[str, RequirementsFile]) -> None:
+        if path in into:
+            return
+        context = self.stage.build.context
+        file = context.inputs.requirements(context.root / path)
+        if file is None:
+            self.is_complete = False
+            return
+        into[path] = file
+        for line in file.lines:
+            if isinstance(line, Include | Constraint):
+                inner = joined("/" + path.rpartition("/")[0], line.path)
+                target = inner.lstrip("/") if isinstance(inner, str) else ""
+                if "://" in line.path or context.find(target) is None:
+                    self.is_complete = False
+                else:
+                    self._read(target, into if isinstance(line, Include) else self.constraints)

@@ -1,0 +1,121 @@
+"""The files a run reads: each once, decoded as the tool that will read it decodes it, failures kept with their reason."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mllint.findings import InputError
+from mllint.sources import dockerfile as dockerfiles
+from mllint.sources import requirements
+from mllint.sources.text import Source
+
+if TYPE_CHECKING:
+    from mllint.sources.dockerfile import Dockerfile
+    from mllint.sources.requirements import RequirementsFile
+
+MAX_BYTES = 5_000_000
+"""Inputs above this size are not read: no Dockerfile or requirements file is that long."""
+
+
+class Unreadable(Exception):
+    """An input that cannot be read; the text says why."""
+
+
+class Inputs:
+    """Reads and parses the files of one run; `errors` are those that a user asked for and that could not be read."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.cwd = cwd
+        self.errors: list[InputError] = []
+        self._given: dict[Path, bytes] = {}
+        self._dockerfiles: dict[Path, Dockerfile | None] = {}
+        self._requirements: dict[Path, RequirementsFile | None] = {}
+        self._texts: dict[Path, Source | None] = {}
+
+    def give(self, path: Path, data: bytes) -> None:
+        """Use these bytes for a path instead of the file (standard input, an unsaved buffer)."""
+        self._given[path] = data
+
+    def is_given(self, path: Path) -> bool:
+        """Whether the bytes of a path were handed over."""
+        return path in self._given
+
+    def display(self, path: Path) -> str:
+        """How reports name a path: relative to the working directory where it lies below it, with forward slashes."""
+        try:
+            return path.relative_to(self.cwd).as_posix()
+        except ValueError:
+            return Path(os.path.relpath(path, self.cwd)).as_posix()
+
+    def fail(self, path: Path, message: str) -> None:
+        """Note an input that could not be read."""
+        error = InputError(self.display(path), None, message)
+        if error not in self.errors:
+            self.errors.append(error)
+
+    def dockerfile(self, path: Path) -> Dockerfile | None:
+        """A parsed Dockerfile; None, with an entry in `errors`, where it cannot be read."""
+        if path not in self._dockerfiles:
+            try:
+                source = self._utf8(path)
+                self._dockerfiles[path] = dockerfiles.parse(source)
+            except Unreadable as error:
+                self.fail(path, str(error))
+                self._dockerfiles[path] = None
+        return self._dockerfiles[path]
+
+    def requirements(self, path: Path) -> RequirementsFile | None:
+        """A parsed requirements file; None, with an entry in `errors`, where it cannot be read."""
+        if path not in self._requirements:
+            try:
+                self._requirements[path] = requirements.parse(self._as_pip(path))
+            except Unreadable as error:
+                self.fail(path, str(error))
+                self._requirements[path] = None
+        return self._requirements[path]
+
+    def text(self, path: Path) -> Source | None:
+        """A file that only adds knowledge (an entry script, a source file); None where it is not there or no text."""
+        if path not in self._texts:
+            try:
+                self._texts[path] = self._utf8(path)
+            except Unreadable:
+                self._texts[path] = None
+        return self._texts[path]
+
+    def _utf8(self, path: Path) -> Source:
+        data = self._bytes(path)
+        has_bom = data.startswith(b"\xef\xbb\xbf")
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Unreadable(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
+        return Source(self.display(path), text, has_bom)
+
+    def _as_pip(self, path: Path) -> Source:
+        data = self._bytes(path, allow_nul=True)
+        try:
+            decoded = requirements.decode(data)
+        except UnicodeDecodeError as error:
+            raise Unreadable(f"pip cannot decode it as {error.encoding}: {error.reason} at byte {error.start}") from None
+        if "\0" in decoded.text:
+            raise Unreadable("binary data, not text")
+        return Source(self.display(path), decoded.text, bool(decoded.bom))
+
+    def _bytes(self, path: Path, allow_nul: bool = False) -> bytes:
+        data = self._given.get(path)
+        if data is None:
+            try:
+                if path.is_dir():
+                    raise Unreadable("is a folder")
+                with path.open("rb") as file:
+                    data = file.read(MAX_BYTES + 1)
+            except OSError as error:
+                raise Unreadable((error.strerror or str(error)).lower()) from None
+        if len(data) > MAX_BYTES:
+            raise Unreadable(f"larger than {MAX_BYTES // 1_000_000} MB")
+        if b"\0" in data and not allow_nul:
+            raise Unreadable("binary data, not text")
+        return data

@@ -1,0 +1,33 @@
+"""Values of YAML and TOML files with their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mllint.sources.text import Span
+
+Kind = Literal["string", "number", "boolean", "date", "null", "merge", "tagged", "list", "table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Text that a reader of the format refuses, and why."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A value of a YAML or TOML file. A YAML alias gives the very node that its anchor names, with that node's span."""
+
+    kind: Kind
+    span: Span
+    """With the quotes of a quoted scalar, without YAML's anchors and tags."""
+    text: str = ""
+    """The text of a scalar: of a string what it says, of anything else what is written, so `3.10` stays `3.10`."""
+    items: tuple[Node, ...] = ()
+    entries: dict[str, tuple[Node, Node]] = field(default_factory=dict)
+    """Key and value of a table by the key's text, in order; behind them what YAML's `<<` merges in."""
