@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,23 @@ from mllint.findings import Edit, Finding, Fix, InputError, Location, Related, R
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Edit", "Finding", "Fix", "InputError", "Location", "Related", "Report", "Severity", "Undecided", "lint"]
+    from mllint.choices import Choices
+    from mllint.discovery import Found
+    from mllint.inputs import Inputs
+
+__all__ = [
+    "Edit",
+    "Finding",
+    "Fix",
+    "InputError",
+    "Location",
+    "Related",
+    "Report",
+    "Severity",
+    "Undecided",
+    "find",
+    "lint",
+]
 
 __version__ = "0.1.0"
 
@@ -18,13 +35,13 @@ __version__ = "0.1.0"
 def lint(
     paths: Sequence[Path | str] = (".",),
     *,
-    select: Sequence[str] | None = None,
+    select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     preset: str | None = None,
-    context: Path | None = None,
+    context: Path | str | None = None,
     target: str | None = None,
     build_args: Mapping[str, str] | None = None,
-    config: Path | None = None,
+    config: Path | str | None = None,
     no_config: bool = False,
     cwd: Path | None = None,
     given: Mapping[Path, bytes] | None = None,
@@ -37,30 +54,59 @@ def lint(
     how many of how many Dockerfiles are done. Raises `mllint.config.ConfigError` for a configuration that cannot be used.
     """
     from mllint import engine
-    from mllint.choices import Choices, SettingsLookup
-    from mllint.discovery import discover
-    from mllint.inputs import Inputs
+    from mllint.choices import Choices
 
     here = (cwd or Path.cwd()).absolute()
+    choices = Choices(
+        select=tuple(select),
+        ignore=tuple(ignore),
+        preset=preset,
+        context=_lexical(here, context) if context is not None else None,
+        target=target,
+        build_args=build_args or {},
+        config=_lexical(here, config) if config is not None else None,
+        no_config=no_config,
+    )
+    inputs = _inputs(here, given)
+    return engine.run(_found(paths, inputs, choices), inputs, progress)
+
+
+def find(
+    paths: Sequence[Path | str] = (".",),
+    *,
+    context: Path | str | None = None,
+    config: Path | str | None = None,
+    no_config: bool = False,
+    cwd: Path | None = None,
+) -> Found:
+    """What `lint` would check: the Dockerfiles, each with its build context and why that one, and requirements files."""
+    from mllint.choices import Choices
+
+    here = (cwd or Path.cwd()).absolute()
+    choices = Choices(
+        context=_lexical(here, context) if context is not None else None,
+        config=_lexical(here, config) if config is not None else None,
+        no_config=no_config,
+    )
+    return _found(paths, _inputs(here, None), choices)
+
+
+def _inputs(here: Path, given: Mapping[Path, bytes] | None) -> Inputs:
+    from mllint.inputs import Inputs
+
     inputs = Inputs(here)
     for path, data in (given or {}).items():
-        inputs.give(_lexical(here / path), data)
-    choices = Choices(
-        tuple(select or ()),
-        tuple(ignore),
-        preset,
-        _lexical(here / context) if context else None,
-        target,
-        build_args or {},
-        here / config if config else None,
-        no_config,
-    )
-    found = discover([_lexical(here / path) for path in paths], inputs, SettingsLookup(choices), choices.context)
-    return engine.run(found, inputs, progress)
+        inputs.give(_lexical(here, path), data)
+    return inputs
 
 
-def _lexical(path: Path) -> Path:
+def _found(paths: Sequence[Path | str], inputs: Inputs, choices: Choices) -> Found:
+    from mllint.choices import SettingsLookup
+    from mllint.discovery import discover
+
+    return discover([_lexical(inputs.cwd, path) for path in paths], inputs, SettingsLookup(choices), choices.context)
+
+
+def _lexical(here: Path, path: Path | str) -> Path:
     """An absolute path without `.` and `..`, links left as they are."""
-    import os
-
-    return Path(os.path.normpath(path))
+    return Path(os.path.normpath(here / path))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mllint.findings import Severity
-from mllint.globs import glob_matches
+from mllint.globs import ancestry, glob_covers, glob_matches
 from mllint.sources.text import Source
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ PLATFORMS = (
 ACCELERATORS = ("auto", "cpu", "cuda", "rocm", "xpu", "hpu", "tpu", "neuron")
 """What computes; `auto` lets the files tell."""
 
+_FILLED = re.compile(r"^(?!---\s*$|\.\.\.\s*$)[ \t]*[^\s#]", re.MULTILINE)
+
 
 class ConfigError(Exception):
     """A configuration that cannot be used; its str() is one line with the place, counted from 1."""
@@ -54,7 +56,7 @@ class ConfigError(Exception):
     def __str__(self) -> str:
         here = Path.cwd()
         path = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
-        return f"{path.as_posix()}:{self.line}:{self.column}: {self.message}"
+        return f"{path.as_posix()}:{self.line}:{self.column}: {self.message}".replace("\n", "\\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Settings:
         """The settings for a Dockerfile, given by its path relative to `root` with forward slashes."""
         settings = self
         for glob, overrides in self.dockerfiles.items():
-            if not glob_matches(glob, path):
+            if not glob_covers(glob, path):
                 continue
             given = {f.name: value for f in fields(overrides) if (value := getattr(overrides, f.name)) is not None}
             given["build_args"] = {**settings.build_args, **given.get("build_args", {})}
@@ -133,25 +135,20 @@ class Settings:
         """The rules that `per-path-ignores` ignores for a file, with their reasons."""
         ignored: dict[str, str] = {}
         for glob, rules in self.per_path_ignores.items():
-            if glob_matches(glob, path):
+            if glob_covers(glob, path):
                 ignored |= rules
         return ignored
 
     def excludes(self, path: str) -> bool:
         """Whether `exclude` leaves out a file, or a folder if its path ends in a slash, as .gitignore would: the last
         matching glob decides, `!` takes back in, and nothing comes back out of a folder that is left out."""
-        parts = path.strip("/").split("/")
-        folders = ["/".join(parts[:n]) + "/" for n in range(1, len(parts))]
-        return any(self._excludes_itself(place) for place in (*folders, path))
+        return any(self._excludes_itself(place) for place in ancestry(path))
 
     def _excludes_itself(self, path: str) -> bool:
         for glob in reversed(self.exclude):
             if glob_matches(glob.removeprefix("!"), path):
                 return not glob.startswith("!")
         return False
-
-
-_FILLED = re.compile(r"^(?!---\s*$|\.\.\.\s*$)[ \t]*[^\s#]", re.MULTILINE)
 
 
 def find(directory: Path) -> Path | None:
@@ -200,7 +197,8 @@ def load(path: Path, known: Callable[[str], bool] | None = None, names: Iterable
     if found is None:
         return Settings(root)
     source, table = found
-    return Settings(root, **_Reader(path, source, known, names).options(table, table, _OPTIONS))
+    reader = _Reader(path, source, known, names)
+    return Settings(root, **reader.options(replace(table, text="mllint"), table, _OPTIONS))
 
 
 def _tool_table(path: Path) -> tuple[Source, Node] | None:
@@ -250,7 +248,8 @@ def _sound(path: Path, source: Source, root: Node | None, problems: list[Problem
     """The root of a file that has no problems."""
     if problems:
         first = min(problems, key=lambda problem: problem.span.start)
-        raise ConfigError(path, first.message, *source.position(first.span.start))
+        refusal = "" if root else f"invalid {'TOML' if path.suffix == '.toml' else 'YAML'}: "
+        raise ConfigError(path, refusal + first.message, *source.position(first.span.start))
     return root
 
 
@@ -278,7 +277,7 @@ class _Reader:
     def expect(self, kinds: tuple[str, ...], key: Node, node: Node, wanted: str) -> None:
         if node.kind not in kinds:
             given = {"null": "nothing", "tagged": "a value with a tag"}.get(node.kind, f"a {node.kind}")
-            self.fail(node, f'"{key.text or "mllint"}" must be {wanted}, not {given}')
+            self.fail(node, f'"{key.text}" must be {wanted}, not {given}')
 
     def options(self, key: Node, node: Node, readers: Mapping[str, Read]) -> dict[str, Any]:
         """A table of known options, as keyword arguments."""

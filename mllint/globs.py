@@ -10,8 +10,19 @@ _TOKENS = re.compile(
 )
 
 
+def ancestry(path: str) -> list[str]:
+    """The folders a path lies in, outermost first and each with a slash at its end, and the path itself."""
+    parts = path.strip("/").split("/")
+    return [*("/".join(parts[:depth]) + "/" for depth in range(1, len(parts))), path]
+
+
+def glob_covers(glob: str, path: str) -> bool:
+    """Whether a glob matches a path or a folder it lies in."""
+    return any(glob_matches(glob, place) for place in ancestry(path))
+
+
 def glob_matches(glob: str, path: str) -> bool:
-    """Whether a path with forward slashes (a folder's ending in one) matches a glob or lies in a folder that does.
+    """Whether a glob matches just this path, which has forward slashes and, if it is a folder, one at its end.
 
     A glob with no slash but at its end matches at any depth, one with a slash from the folder it belongs to; with a
     slash at its end it matches folders only. A glob that means nothing (empty, `[z-a]`) matches nothing.
@@ -23,7 +34,7 @@ def glob_matches(glob: str, path: str) -> bool:
 def _pattern(glob: str) -> re.Pattern[str]:
     prefix = "" if "/" in glob.rstrip("/") else "(?:.*/)?"
     body = "".join(_translated(token) for token in _TOKENS.finditer(glob.strip("/")))
-    suffix = "/.*" if glob.endswith("/") else "(?:/.*)?"
+    suffix = "/" if glob.endswith("/") else "/?"
     try:
         return re.compile(f"(?s:{prefix}{body}{suffix})\\Z" if body else "(?!)")
     except re.error:

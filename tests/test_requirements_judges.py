@@ -76,25 +76,25 @@ def test_named_requirements_are_read_as_packaging_reads_them(text):
     assert line.name == expected.name
     assert set(line.extras) == expected.extras
     assert SpecifierSet(line.specifier) == expected.specifier
-    assert {operator + version for operator, version in line.clauses} == set(map(str, expected.specifier))
+    assert SpecifierSet(",".join(operator + version for operator, version in line.clauses)) == expected.specifier
     assert line.url == expected.url
     assert (Pep508(f"x; {line.marker}").marker if line.marker else None) == expected.marker
 
 
 # --- pip as the judge -------------------------------------------------------------------------------------------------
 
-SCRAPS = "\\ \0 \ufeff é ' \" # #c , ; @ == 1.0 [a] (>=1) >=1.0 =1".split(" ")
+SCRAPS = ("\\", "\0", "\ufeff", "é", "'", '"', "#", "#c", ";", "@", "==", "1.0", "(>=1)", ">=1.0", "=1")
 PIECES = (
     *SCRAPS,
     *r"""
 numpy | torch==2.1 | a.b>=1,<2 | x[a,b] | foo-1.0 | x ; os_name=='nt' | y>1;python_version>"3" | torch== | x==1.*
-- | -- | -r a.txt | -rb.txt | --requirement=c.txt | -c c.txt | -e . | -e .[x] | --pre | --no-index | -x | --no | --foo
+- | -- | -r a.txt | -rb.txt | --requirement=c.txt | -c c.txt | -e . | -e .[x] | --pre | --no-index | -x | --foo
 -i https://i.example | --index-url=https://j.example | --extra-index-url 'https://k.example' | --pypi-url x | -f w
 --hash=sha256:ab | --hash sha512:cd | --hash=md5:ab | --hash=ab | x===1 | -C a=b | --config-settings 'a=b c' | -Ca
 --no-binary :all: | --only-binary=x | --trusted-host h | --prefer-binary | --require-hashes | --find-links=./w
-https://h.example/x.zip | https://h.example/x-1.whl | x@https://h.example/x.zip | x.zip | ./p | x-1-py3-none-any.whl
+https://h.example/x.zip | https://h.example/x-1.whl | x@https://h.example/x.zip | x.zip[a] | x.zip | ./p
 git+https://h.example/x@v1#egg=y | -e git+https://h.example/x#egg=y | -e git+https://h.example/x | http://[h | file:///x
-ssh://h.example/x | ftp://h.example/x | ${A} | $A | -e https://h.example | https://h.example/x-1-py3-none-any.whl
+x-1-py3-none-any.whl | ssh://h.example/x | ftp://h.example/x | ${A} | $A | -e https://h.example | https://h.example/x-1-py3-none-any.whl
 """.strip()
     .replace(" | ", "\n")
     .split("\n"),

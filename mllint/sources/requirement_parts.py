@@ -60,7 +60,7 @@ _URL = re.compile(
 
 _EGG = re.compile(r"[#&]egg=([^&]*)")
 _WHEEL = re.compile(
-    r"(?:.*[/:])?(?P<name>[^\s/:-]+)-(?P<version>[^\s/-]+)(?:-[0-9][^\s/-]*)?-[^\s/-]+-[^\s/-]+-[^\s/-]+\.whl/*"
+    r"(?:.*[/:])?(?P<name>[\w.]+)-(?P<version>[^\s/-]+)(?:-[0-9][^\s/-]*)?-[^\s/-]+-[^\s/-]+-[^\s/-]+\.whl/*"
 )
 
 _PATH_WITH_EXTRAS = re.compile(r"(?P<url>.*\S)\s*\[(?P<extras>[^][]+)\]")
@@ -168,7 +168,8 @@ def _egg_parts(url: str) -> Parts:
     if egg is None:
         return Parts(url=(0, len(url)))
     try:
-        inner = parts_of(egg[1])
+        common = COMMON.fullmatch(egg[1])
+        inner = _parts(common) if common else _named_parts(egg[1])
     except Complaint:
         inner = Parts()
     if inner.name == _NOWHERE or inner.url != _NOWHERE:

@@ -1,0 +1,31 @@
+# make demo   lint the broken fixture and show the findings
+# make test   style, types and all tests
+# make bench  start-up and throughput beside other linters
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	@$(BIN)/python tests/demo.py
+
+test: lint
+	$(BIN)/python -m compileall -q mllint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python tests/bench/bench.py
+
+$(READY): pyproject.toml tests/setup.sh
+	@sh tests/setup.sh $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m mllint`."""
+
+from mllint.cli import main
+
+main()

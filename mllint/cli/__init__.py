@@ -1,0 +1,54 @@
+"""The command line: a module a command, each thin over the functions of `mllint`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mllint.cli.check import check
+from mllint.cli.explain import explain
+from mllint.cli.rules import rules
+
+app = typer.Typer(
+    name="mllint",
+    help="Lint, repair and verify the Dockerfiles and requirements files of machine-learning services.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(check)
+app.command()(explain)
+app.command()(rules)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from mllint import __version__
+
+        typer.echo(f"mllint {__version__} (distribution mllint-docker)")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+    ),
+) -> None:
+    """Lint, repair and verify the Dockerfiles and requirements files of machine-learning services."""
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 clean, 1 findings, 2 unusable input or usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file may hold what the terminal's encoding does not: show it escaped rather than fail.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain once more when it closes the stream.
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(1)
