@@ -51,7 +51,7 @@ def lint(
 
     The arguments are the options of `mllint check`; `cwd` is the folder that paths are relative to and reports name
     them by, `given` holds contents to use instead of the files (standard input, an unsaved buffer), `progress` is told
-    how many of how many Dockerfiles are done. Raises `mllint.config.ConfigError` for a configuration that cannot be used.
+    how many of how many Dockerfiles are done. Raises `mllint.config.ConfigError` where a configuration cannot be used.
     """
     from mllint import engine
     from mllint.choices import Choices
@@ -79,7 +79,7 @@ def find(
     no_config: bool = False,
     cwd: Path | None = None,
 ) -> Found:
-    """What `lint` would check: the Dockerfiles, each with its build context and why that one, and requirements files."""
+    """What `lint` would check: Dockerfiles, each with its build context and why that one, and requirements files."""
     from mllint.choices import Choices
 
     here = (cwd or Path.cwd()).absolute()

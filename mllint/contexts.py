@@ -51,7 +51,9 @@ class Contexts:
             return self._context(folders[best], path, is_certain), settings, reason
         if not copied and not wanted:
             for folder in folders:
-                if any(self._tree(folder).find(name) for name in (f"{path.name}.dockerignore", ".dockerignore", ".git")):
+                if any(
+                    self._tree(folder).find(name) for name in (f"{path.name}.dockerignore", ".dockerignore", ".git")
+                ):
                     return self._context(folder, path, False), settings, "nearest folder with an ignore file or .git"
         return self._context(path.parent, path, False), settings, "folder of the Dockerfile"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllint.contexts import Contexts
@@ -12,6 +11,7 @@ from mllint.walking import git_root, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from mllint.config import Settings
     from mllint.image.context import Context
@@ -21,7 +21,16 @@ _DOCKERFILE = re.compile(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)
 _NO_DOCKERFILE = (".dockerignore", ".md", ".j2", ".tmpl")
 _REQUIREMENTS = re.compile(r"[^/]*requirements[^/]*\.(?:txt|in)|(?:[^/]*[._-])?constraints[^/]*\.txt", re.IGNORECASE)
 _LOCKS = frozenset(
-    {"uv.lock", "poetry.lock", "pipfile", "pipfile.lock", "pyproject.toml", "pylock.toml", "environment.yml", "environment.yaml"}
+    {
+        "uv.lock",
+        "poetry.lock",
+        "pipfile",
+        "pipfile.lock",
+        "pyproject.toml",
+        "pylock.toml",
+        "environment.yml",
+        "environment.yaml",
+    }
 )
 
 

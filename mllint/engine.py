@@ -6,13 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mllint import catalogue, checks, suppressions
-from mllint.findings import Finding, Report, Severity, Undecided
-from mllint.image.base import Base
+from mllint.findings import Finding, Report, Undecided
 from mllint.image.build import Build
 from mllint.image.packages import Closure, Install, closure
-from mllint.image.stage import Stage
-from mllint.sources.dockerfile import Dockerfile
-from mllint.sources.requirements import RequirementsFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +16,11 @@ if TYPE_CHECKING:
 
     from mllint.config import Settings
     from mllint.discovery import Found
+    from mllint.image.base import Base
+    from mllint.image.stage import Stage
     from mllint.inputs import Inputs
+    from mllint.sources.dockerfile import Dockerfile
+    from mllint.sources.requirements import RequirementsFile
     from mllint.suppressions import Suppression
 
 UNUSED_SUPPRESSION = "ML001"
@@ -180,9 +180,7 @@ def _order(finding: Finding) -> tuple[str, int, int, str, str]:
 
 def _without_superseded(found: list[Finding]) -> list[Finding]:
     silent = {
-        (other, finding.location)
-        for finding in found
-        for other in (finding.rule.supersedes if finding.rule else ())
+        (other, finding.location) for finding in found for other in (finding.rule.supersedes if finding.rule else ())
     }
     return [each for each in found if each.rule is None or (each.rule.id, each.location) not in silent]
 

@@ -1,4 +1,4 @@
-"""The files a run reads: each once, decoded as the tool that will read it decodes it, failures kept with their reason."""
+"""The files of a run: each read once, decoded as the tool that will read it does, failures kept with their reason."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ class Inputs:
         try:
             decoded = requirements.decode(data)
         except UnicodeDecodeError as error:
-            raise Unreadable(f"pip cannot decode it as {error.encoding}: {error.reason} at byte {error.start}") from None
+            raise Unreadable(
+                f"pip cannot decode it as {error.encoding}: {error.reason} at byte {error.start}"
+            ) from None
         if "\0" in decoded.text:
             raise Unreadable("binary data, not text")
         return Source(self.display(path), decoded.text, bool(decoded.bom))

@@ -57,7 +57,11 @@ def _walk(folder: Path, ignored: gitignore.Ignored, settings: Settings) -> Itera
         return
     for name, is_folder in children:
         path = folder / name
-        if (is_folder and name in _SKIPPED) or ignored.ignores(name, is_folder) or _is_excluded(path, is_folder, settings):
+        if (
+            (is_folder and name in _SKIPPED)
+            or ignored.ignores(name, is_folder)
+            or _is_excluded(path, is_folder, settings)
+        ):
             continue
         if is_folder:
             yield from _walk(path, ignored.enter(name, _gitignore(path / ".gitignore")), settings)

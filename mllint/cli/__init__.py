@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from io import TextIOWrapper
 
 import typer
 
@@ -42,13 +44,14 @@ def _options(
 def main() -> None:
     """The console script. Exit codes: 0 clean, 1 findings, 2 unusable input or usage, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
-        # A file may hold what the terminal's encoding does not: show it escaped rather than fail.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            # A file may hold what the terminal's encoding does not: show it escaped rather than fail.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain once more when it closes the stream.
-        sys.stdout = None  # type: ignore[assignment]
+        # Whoever read the output has seen enough; what is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -41,23 +41,28 @@ def check(
     ignore: Annotated[list[str] | None, typer.Option(help="Leave these out.")] = None,
     preset: Annotated[str | None, typer.Option(help="default, strict or all.", metavar="NAME")] = None,
     fail_on: Annotated[
-        str, typer.Option(help="Exit with 1 from this severity on: error, warning, info, style or never.", metavar="LEVEL")
+        str,
+        typer.Option(help="Exit with 1 from this severity on: error, warning, info, style or never.", metavar="LEVEL"),
     ] = "warning",
     context: Annotated[
         Path | None, typer.Option(help="The build context of every Dockerfile.", file_okay=False, exists=True)
     ] = None,
     target: Annotated[str | None, typer.Option(help="The stage that is built; by default the last one.")] = None,
     build_arg: Annotated[
-        list[str] | None, typer.Option(help="A build argument; without =VALUE taken from the environment.", metavar="NAME=VALUE")
+        list[str] | None,
+        typer.Option(help="A build argument; without =VALUE taken from the environment.", metavar="NAME=VALUE"),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="This configuration file instead of the nearest one.", dir_okay=False, exists=True)
+        Path | None,
+        typer.Option(help="This configuration file instead of the nearest one.", dir_okay=False, exists=True),
     ] = None,
     no_config: Annotated[bool, typer.Option("--no-config", help="Read no configuration file.")] = False,
     format: Annotated[str, typer.Option(help="text, json or github.", metavar="FORMAT")] = "text",
     output: Annotated[
         list[str] | None,
-        typer.Option(help="FILE gets the report instead of the screen, FORMAT=FILE one more report.", metavar="[FORMAT=]FILE"),
+        typer.Option(
+            help="FILE gets the report instead of the screen, FORMAT=FILE one more report.", metavar="[FORMAT=]FILE"
+        ),
     ] = None,
     stdin_filename: Annotated[
         str, typer.Option(help="The path that standard input stands for.", metavar="PATH")
@@ -128,7 +133,9 @@ def _selectors(option: str, values: Sequence[str] | None) -> list[str]:
     for each in found:
         if not catalogue.resolve(each):
             near = catalogue.suggest(each)
-            raise typer.BadParameter(f"{each} names no rule" + (f", did you mean {near}?" if near else ""), param_hint=option)
+            raise typer.BadParameter(
+                f"{each} names no rule" + (f", did you mean {near}?" if near else ""), param_hint=option
+            )
     return found
 
 

@@ -22,7 +22,9 @@ def explain(
     for entry in entries:
         presets = ", ".join(entry.presets) or "all"
         aliases = f"  Also known as: {', '.join(entry.aliases)}" if entry.aliases else ""
-        facts = f"{entry.id} {entry.name}  {entry.severity.value}, presets: {presets}, fix: {entry.fix}\n{aliases}".rstrip()
+        facts = (
+            f"{entry.id} {entry.name}  {entry.severity.value}, presets: {presets}, fix: {entry.fix}\n{aliases}".rstrip()
+        )
         _print(facts, catalogue.text(entry))
 
 

@@ -8,13 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mllint.image import base as bases
-from mllint.image.expansion import expand
+from mllint.image.expansion import Variables, expand
 from mllint.image.stage import Stage, State, Step
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mllint.config import Settings
     from mllint.image.context import Context
     from mllint.sources.dockerfile import Dockerfile, Instruction
@@ -101,9 +99,7 @@ class _Interpreter:
     def _close(self) -> None:
         if self.open is not None and self.state is not None:
             instruction, name, base, start = self.open
-            self.stages.append(
-                Stage(len(self.stages), name, instruction, base, start, tuple(self.steps), self.build)
-            )
+            self.stages.append(Stage(len(self.stages), name, instruction, base, start, tuple(self.steps), self.build))
             self.open, self.steps = None, []
 
     def _begin(self, instruction: Instruction) -> None:
@@ -123,7 +119,7 @@ class _Interpreter:
         shell = _DEFAULT_SHELL
         return State({}, {}, base.user, workdir, shell, empty)
 
-    def _declared(self, instruction: Instruction, scope: Mapping[str, Value] | State) -> list[tuple[str, Value | None]]:
+    def _declared(self, instruction: Instruction, scope: Variables) -> list[tuple[str, Value | None]]:
         found: list[tuple[str, Value | None]] = []
         for word in instruction.words:
             name, equals, text = word.text.partition("=")

@@ -1,4 +1,4 @@
-"""Which programs a RUN, CMD or ENTRYPOINT runs, with what stands in front of them (`sudo`, `env`, `sh -c` …) removed."""
+"""Which programs a RUN, CMD or ENTRYPOINT runs, without what stands in front of them (`sudo`, `env`, `sh -c` …)."""
 
 from __future__ import annotations
 
@@ -33,15 +33,23 @@ _WRAPPERS = {
     "xvfb-run": "efnps",
 }
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_ENVIRONMENT_RUNNERS = {"conda": "run", "mamba": "run", "micromamba": "run", "uv": "run", "poetry": "run", "pipenv": "run"}
+_ENVIRONMENT_RUNNERS = {
+    "conda": "run",
+    "mamba": "run",
+    "micromamba": "run",
+    "uv": "run",
+    "poetry": "run",
+    "pipenv": "run",
+}
 _RUNNER_VALUES = frozenset(
-    "-n --name -p --prefix --cwd --with --python --env-file --project --directory --extra --group --with-requirements".split()
+    "-n --name -p --prefix --cwd --with --python --env-file --project --directory --extra --group"
+    " --with-requirements".split()
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A program that is run: `words` begin with its name. `is_certain` is false behind `||` and in branches and loops."""
+    """A program that is run; `words` begin with its name. `is_certain` is false behind `||`, in branches and loops."""
 
     words: tuple[Word, ...]
     assignments: dict[str, Word]
@@ -97,8 +105,8 @@ def executed(instruction: Instruction) -> tuple[Executed, ...]:
         text = instruction.rest.text
         at = text.index(instruction.words[1].text, 4) if len(instruction.words) > 1 else len(text)
         return tuple(from_text(instruction.rest.part(at, len(text))))
-    text = shell_text(instruction)
-    return tuple(from_text(text)) if text is not None else ()
+    script = shell_text(instruction)
+    return tuple(from_text(script)) if script is not None else ()
 
 
 def from_text(logical: Logical, certain: bool = True) -> Iterator[Executed]:
@@ -125,7 +133,7 @@ def _unwrapped(command: Command, prefix: _Prefix, certain: bool) -> Iterator[Exe
             return
         if name in _WRAPPERS:
             words = _behind_options(words[1:], _WRAPPERS[name], prefix, skip=name == "timeout")
-        elif _ENVIRONMENT_RUNNERS.get(name) in [word.value for word in words[1:2]]:
+        elif name in _ENVIRONMENT_RUNNERS and [word.value for word in words[1:2]] == ["run"]:
             words = _behind_runner(words[2:])
         else:
             break

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from fnmatch import translate
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mllint.image.values import Unknown, Value
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+
+class Variables(Protocol):
+    """Anything that knows the values of variables; None is one that is surely not set."""
+
+    def get(self, name: str, /) -> Value | None:
+        """The value of a variable."""
+
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!$-]")
 _OPERATORS = (":-", ":+", ":?", "-", "+", "?", "##", "#", "%%", "%", "//", "/")
 
 
-def expand(text: str, variables: Mapping[str, Value], escape: str = "\\") -> Value:
+def expand(text: str, variables: Variables, escape: str = "\\") -> Value:
     """Remove quotes and escapes and replace variables. A variable nobody set is empty, as for BuildKit; one whose
     value is unknown makes the whole unknown. A modifier that fails (`${X:?}`) or does not parse is unknown too."""
     if not any(mark in text for mark in ("$", "'", '"', escape)):
@@ -31,7 +36,7 @@ class _Unknowable(Exception):
 
 
 class _Expander:
-    def __init__(self, text: str, variables: Mapping[str, Value], escape: str) -> None:
+    def __init__(self, text: str, variables: Variables, escape: str) -> None:
         self.text = text
         self.variables = variables
         self.escape = escape

@@ -132,7 +132,9 @@ class Stage:
         found = [] if self.base.stage is None else [self.base.stage]
         for step in self.steps:
             for name in _from_names(step.instruction):
-                found += [other.index for other in self.build.stages[: self.index] if name in (other.name, str(other.index))]
+                found += [
+                    other.index for other in self.build.stages[: self.index] if name in (other.name, str(other.index))
+                ]
         return tuple(found)
 
 

@@ -1,0 +1,1 @@
+"""Text in, typed trees with exact places out; no opinions."""

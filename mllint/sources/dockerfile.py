@@ -61,7 +61,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Heredoc:
-    """A here-document of an instruction: its body is `content`, of which `expand` tells whether variables are replaced."""
+    """A here-document of an instruction; `expand` tells whether variables in its `content` are replaced."""
 
     name: str
     content: str
@@ -172,9 +172,7 @@ class _Reader:
 
     def instruction(self, block: lines.Block) -> Instruction:
         logical = words.strip(block.logical)
-        heredocs = tuple(
-            Heredoc(doc.name, doc.body.text, doc.expand, doc.chomp, doc.body) for doc in block.heredocs
-        )
+        heredocs = tuple(Heredoc(doc.name, doc.body.text, doc.expand, doc.chomp, doc.body) for doc in block.heredocs)
         made = self._from_line(logical, block, heredocs)
         comments = tuple(Comment(text, line, span) for text, line, span in block.comments)
         return replace(made, comments=comments) if comments else made
@@ -258,7 +256,9 @@ class _Reader:
         for word in found:
             key, equals, value = word.text.partition("=")
             if not equals:
-                self.problems.append(Problem(word.span, f"{keyword}: {word.text} has no =; write name=value, or quote blanks"))
+                self.problems.append(
+                    Problem(word.span, f"{keyword}: {word.text} has no =; write name=value, or quote blanks")
+                )
                 continue
             # A continuation inside a word makes its source longer than its text: its key is then its whole span.
             split = word.span.start + len(key) + 1

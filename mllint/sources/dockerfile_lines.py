@@ -166,7 +166,10 @@ class _Masker:
         starts = [*self.source.line_starts, len(self.source.text)]
         if not chomp:
             return Logical.of(self.source, Span(starts[first], starts[end] if end > first else starts[first]))
-        parts, at, pieces, origins = [], 0, [], []
+        at = 0
+        parts: list[str] = []
+        pieces: list[int] = []
+        origins: list[int] = []
         for line in range(first, end):
             text = self.source.text[starts[line] : starts[line + 1]]
             kept = text.lstrip("\t")
@@ -186,7 +189,10 @@ class _Masker:
     def _join(self, start: int, end: int, comments: list[tuple[str, int, Span]]) -> Logical:
         """The lines of an instruction as the one line BuildKit makes of them."""
         continued = _CONTINUED[self.layout.escape]
-        parts, at, pieces, origins = [], 0, [], []
+        at = 0
+        parts: list[str] = []
+        pieces: list[int] = []
+        origins: list[int] = []
         for index in range(start, end + 1):
             line = self.lines[index]
             offset = self.source.line_starts[index]

@@ -51,7 +51,9 @@ def parse(source: Source) -> Module | None:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 imports.add(alias.name)
-                names[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else alias.name.partition(".")[0]
+                names[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             imports.add(node.module)
             names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
@@ -59,7 +61,9 @@ def parse(source: Source) -> Module | None:
         if isinstance(node, ast.Call) and (name := _dotted(node.func)):
             head, dot, tail = name.partition(".")
             keywords = {
-                each.arg: each.value.value for each in node.keywords if each.arg and isinstance(each.value, ast.Constant)
+                each.arg: each.value.value
+                for each in node.keywords
+                if each.arg and isinstance(each.value, ast.Constant)
             }
             calls.append(Call(names.get(head, head) + dot + tail, node.lineno, keywords))
     return Module(frozenset(imports), tuple(calls))

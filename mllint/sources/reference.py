@@ -53,7 +53,9 @@ class Reference:
         if self.registry != DOCKER_HUB:
             return self.name
         official = self.repository.removeprefix(_OFFICIAL)
-        return self.repository if "/" in official else official
+        short = self.repository if "/" in official else official
+        # A namespace that looks like a host would be taken for one.
+        return short if _registry(short) == (DOCKER_HUB, 0) else self.name
 
 
 _HOST_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -110,7 +112,7 @@ def _part(text: str, span: Span | None) -> str | None:
 def _name_fault(reference: Reference) -> str | None:
     name = reference.text[: reference.name_span.end]
     repository = reference.repository
-    if not name or repository.endswith("/"):
+    if repository in ("", _OFFICIAL):
         return "the image has no name"
     if _IMAGE_ID.fullmatch(reference.text):
         return f"{name} is an image ID; a registry knows images by name"

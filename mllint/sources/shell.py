@@ -210,7 +210,10 @@ class _Reader:
         return (Branches((), tuple(self.nodes(item.children) for item in items), is_total, self._span(node)),)
 
     def _loop(self, node: tree_sitter.Node) -> tuple[Node, ...]:
-        variable, words, tests, body = "", [], [], ()
+        variable = ""
+        words: list[Word] = []
+        tests: list[Node] = []
+        body: tuple[Node, ...] = ()
         for child in node.children:
             if child.type == "do_group":
                 body = self.nodes(child.children)

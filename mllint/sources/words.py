@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from mllint.sources.text import Logical, Span
+if TYPE_CHECKING:
+    from mllint.sources.text import Logical, Span
 
 # Go's unicode.IsSpace, which is not Python's \s (that one has the ASCII separators 1C to 1F too).
 SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 BLANKS = re.compile("[\t\v\f\r ]+")
-_STRIP = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_STRIP = SPACE.replace("-", "") + "".join(map(chr, range(0x2001, 0x200A)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ _FLAG_PIECE = re.compile(r"\\(.)|\\\Z|[\"']", re.DOTALL)
 
 def take_flags(logical: Logical) -> tuple[list[Word], Logical]:
     """The `--name=value` words in front (their quotes and escapes resolved, as BuildKit does) and what follows them."""
-    text, at, flags = logical.text, 0, []
+    text, at = logical.text, 0
+    flags: list[Word] = []
     while True:
         at += len(text[at:]) - len(text[at:].lstrip(_STRIP))
         if not text.startswith("--", at):
@@ -106,7 +109,9 @@ def _unquote_flag(text: str) -> str:
 
 
 _JSON_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
-_JSON_ARRAY = re.compile(rf"[ \t\n\r]*\[[ \t\n\r]*(?:{_JSON_STRING}[ \t\n\r]*(?:,[ \t\n\r]*{_JSON_STRING}[ \t\n\r]*)*)?\][ \t\n\r]*")
+_JSON_ARRAY = re.compile(
+    rf"[ \t\n\r]*\[[ \t\n\r]*(?:{_JSON_STRING}[ \t\n\r]*(?:,[ \t\n\r]*{_JSON_STRING}[ \t\n\r]*)*)?\][ \t\n\r]*"
+)
 _JSON_ITEM = re.compile(_JSON_STRING)
 
 
