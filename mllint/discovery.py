@@ -112,11 +112,10 @@ class _Discovery:
 
     def run(self, paths: Sequence[Path]) -> Found:
         for path in paths:
-            if path.is_dir():
+            kind = self.inputs.kind(path)
+            if kind == "folder":
                 self._search(path)
-            elif not path.exists() and not self.inputs.is_given(path):
-                self.inputs.fail(path, "no such file or folder")
-            else:
+            elif kind == "file":
                 self._named(path)
         found = Found()
         found.targets = [self.targets[path] for path in sorted(self.targets)]

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mllint.sources.requirements import RequirementsFile
     from mllint.suppressions import Suppression
 
-UNUSED_SUPPRESSION = "ML001"
-
 
 @dataclass(frozen=True, eq=False)
 class Requirements:
@@ -54,13 +52,15 @@ class _File:
         }
 
     def settle(self, rule: str, found: Iterable[Finding]) -> Iterator[Finding]:
-        """Give findings their rule and severity and drop those milder than the preset asks for."""
+        """Give findings their rule and severity."""
         entry = catalogue.rules()[rule]
         for finding in found:
-            if finding.is_strict and self.settings.preset == "default":
-                continue
             severity = self.severity.get(rule) or finding.severity or entry.severity
             yield replace(finding, rule=entry, severity=severity)
+
+    def shows(self, finding: Finding) -> bool:
+        """Whether the preset has a case as mild as this."""
+        return not finding.is_strict or self.settings.preset != "default"
 
 
 def enabled(settings: Settings, path: str) -> frozenset[str]:
@@ -158,12 +158,16 @@ class _Run:
         return found
 
     def _settle(self, file: _File, found: list[Finding], comments: list[Suppression]) -> None:
-        loud = _without_superseded(found)
-        kept = [finding for finding in loud if not _is_suppressed(finding, comments)]
+        # All are asked for: a comment is not unused where it hides what another preset would show.
+        hidden = {id(finding) for finding in found if _is_hidden(finding, comments)}
+        loud = _without_superseded([finding for finding in found if file.shows(finding)])
+        kept = [finding for finding in loud if id(finding) not in hidden]
         self.hushed += len(loud) - len(kept)
         self.findings += kept
-        if UNUSED_SUPPRESSION in file.rules:
-            self.findings += self._checked(file, [Comments(tuple(comments), file.rules)])
+        if suppressions.UNUSED in file.rules:
+            unused = self._checked(file, [Comments(tuple(comments), file.rules)])
+            about = [each for each in comments if any(selector.is_about_comments for selector in each.selectors)]
+            self.findings += [finding for finding in unused if not _is_hidden(finding, about)]
 
     def _note_undecided(self, build: Build) -> None:
         for stage in build.needed:
@@ -185,17 +189,5 @@ def _without_superseded(found: list[Finding]) -> list[Finding]:
     return [each for each in found if each.rule is None or (each.rule.id, each.location) not in silent]
 
 
-def _is_suppressed(finding: Finding, comments: list[Suppression]) -> bool:
-    assert finding.rule is not None
-    hidden = False
-    for comment in comments:
-        if not comment.covers(finding):
-            continue
-        for selector, _ in comment.selectors:
-            if finding.rule.id in catalogue.resolve(selector) or selector.lower() == "all":
-                comment.used.add(selector)
-                hidden = True
-        if comment.is_ours and not comment.selectors:
-            comment.used.add("")
-            hidden = True
-    return hidden
+def _is_hidden(finding: Finding, comments: list[Suppression]) -> bool:
+    return any([comment.hides(finding) for comment in comments])

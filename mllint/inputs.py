@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mllint.findings import InputError
 from mllint.sources import dockerfile as dockerfiles
@@ -38,9 +39,16 @@ class Inputs:
         """Use these bytes for a path instead of the file (standard input, an unsaved buffer)."""
         self._given[path] = data
 
-    def is_given(self, path: Path) -> bool:
-        """Whether the bytes of a path were handed over."""
-        return path in self._given
+    def kind(self, path: Path) -> Literal["file", "folder"] | None:
+        """What a path leads to; None, with an entry in `errors`, where it cannot be looked at."""
+        if path in self._given:
+            return "file"
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            self.fail(path, (error.strerror or str(error)).lower())
+            return None
+        return "folder" if stat.S_ISDIR(mode) else "file"
 
     def display(self, path: Path) -> str:
         """How reports name a path: relative to the working directory where it lies below it, with forward slashes."""
@@ -110,8 +118,6 @@ class Inputs:
         data = self._given.get(path)
         if data is None:
             try:
-                if path.is_dir():
-                    raise Unreadable("is a folder")
                 with path.open("rb") as file:
                     data = file.read(MAX_BYTES + 1)
             except OSError as error:

@@ -41,7 +41,7 @@ def ignored_at(top: Path) -> gitignore.Ignored:
 
 def _gitignore(path: Path) -> gitignore.GitIgnore | None:
     try:
-        return gitignore.parse(Source(path.name, path.read_text("utf-8", "replace")))
+        return gitignore.parse(Source(path.name, path.read_text("utf-8-sig", "replace")))
     except OSError:
         return None
 

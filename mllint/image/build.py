@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mllint.image import base as bases
 from mllint.image.expansion import Variables, expand
-from mllint.image.stage import Stage, State, Step
+from mllint.image.stage import UNKNOWN_FOLDER, Stage, State, Step
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ class _Interpreter:
         if base.stage is not None:
             return replace(self.stages[base.stage].end, args={})
         empty = base.kind == "scratch"
-        workdir: Value = "/" if empty else Unknown(f"the working directory of {base.text} is not known")
+        directory = "/" if empty else f"{UNKNOWN_FOLDER}{base.text}"
         shell = _DEFAULT_SHELL
-        return State({}, {}, base.user, workdir, shell, empty)
+        return State({}, {}, base.user, directory, shell, empty)
 
     def _declared(self, instruction: Instruction, scope: Variables) -> list[tuple[str, Value | None]]:
         found: list[tuple[str, Value | None]] = []
@@ -146,7 +146,11 @@ class _Interpreter:
         if keyword == "USER" and instruction.words:
             return replace(state, user=expand(instruction.words[0].text, state, self.escape))
         if keyword == "WORKDIR" and instruction.words:
-            return replace(state, workdir=joined(state.workdir, expand(instruction.words[0].text, state, self.escape)))
+            path = expand(instruction.words[0].text, state, self.escape)
+            directory = joined(state.directory, path)
+            if isinstance(directory, Unknown):
+                directory = UNKNOWN_FOLDER + instruction.words[0].text
+            return replace(state, directory=directory)
         if keyword == "SHELL" and instruction.is_exec_form:
             return replace(state, shell=tuple(word.text for word in instruction.words))
         return state

@@ -117,7 +117,7 @@ def read(step: Step) -> Copy | None:
     *words, last = instruction.words
     origin, stage = _origin(step)
     written = expand(last.text, step.before)
-    destination = joined(step.before.workdir, written)
+    destination = joined(step.before.directory, written)
     if isinstance(destination, str) and isinstance(written, str) and written.endswith(("/", ".")):
         destination = destination.rstrip("/") + "/"
     sources = tuple(
@@ -220,7 +220,7 @@ def _mounts(step: Step) -> Iterator[tuple[str, str]]:
         options = dict(part.partition("=")[::2] for part in word.text[8:].split(","))
         if options.get("type", "bind") != "bind" or "from" in options:
             continue
-        target = joined(step.before.workdir, options.get("target", options.get("dst", options.get("destination", ""))))
+        target = joined(step.before.directory, options.get("target", options.get("dst", options.get("destination", ""))))
         source = _clean(options.get("source", options.get("src", "")))
         if isinstance(target, str) and isinstance(source, str):
             yield target, source

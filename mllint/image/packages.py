@@ -69,11 +69,14 @@ class Install:
 
     @property
     def files(self) -> tuple[Word, ...]:
-        """The requirements files it names."""
-        if self.manager.language != "python" or self.manager.name in ("conda", "micromamba", "poetry"):
+        """The requirements files it names; uv also takes projects, scripts and lock files with `-r`."""
+        if self.manager.name not in ("pip", "uv pip", "pipenv"):
             return ()
         named = self.values("-r", "--requirement", "--requirements")
-        return (*named, *self.operands) if self.verb == "pip sync" else named
+        if self.verb == "pip sync":
+            named += self.operands
+        is_uv = self.manager.name == "uv pip"
+        return tuple(word for word in named if not (is_uv and word.value.endswith((".toml", ".cfg", ".py"))))
 
     @property
     def constraints(self) -> tuple[Word, ...]:
@@ -114,7 +117,7 @@ def managers() -> tuple[Manager, ...]:
 def installs(step: Step) -> tuple[Install, ...]:
     """Every install a RUN makes, in order."""
     found = []
-    directory = step.before.workdir
+    directory: Value = step.before.directory
     for each in step.commands:
         if each.name == "cd" and len(each.words) > 1 and each.words[1].is_literal:
             directory = joined(directory, each.words[1].value)
@@ -163,14 +166,31 @@ def _split(words: tuple[Word, ...], with_value: frozenset[str]) -> tuple[list[Wo
         name, equals, _ = text.partition("=")
         if equals and name.startswith("--"):
             options.append((name, _tail(word, len(name) + 1)))
-        elif text in with_value and at < len(words):
-            options.append((text, words[at]))
-            at += 1
-        elif text[:2] in with_value and not text.startswith("--") and len(text) > 2:
-            options.append((text[:2], _tail(word, 2)))
-        else:
+        elif text.startswith("--") and text not in with_value:
             options.append((text, word))
+        elif text.startswith("--"):
+            options += [(text, value) for value in words[at : at + 1]]
+            at += 1
+        else:
+            at += _short_options(word, words[at : at + 1], with_value, options)
     return operands, options
+
+
+def _short_options(
+    word: Word, following: tuple[Word, ...], with_value: frozenset[str], options: list[tuple[str, Word]]
+) -> int:
+    """Add the options of `-qr FILE`, `-rFILE` or `-q`; returns how many of the following words their value takes."""
+    for index in range(1, len(word.value)):
+        name = f"-{word.value[index]}"
+        if name not in with_value:
+            options.append((name, word))
+        elif index + 1 < len(word.value):
+            options.append((name, _tail(word, index + 1)))
+            return 0
+        else:
+            options += [(name, value) for value in following]
+            return 1
+    return 0
 
 
 def _tail(word: Word, at: int) -> Word:

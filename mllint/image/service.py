@@ -73,7 +73,9 @@ def _setting(stage: Stage, keyword: str) -> Step | None:
 
 def _comes_before(stage: Stage, first: Step, second: Step) -> bool:
     steps = [step for each in stage.lineage for step in each.steps]
-    return next(i for i, step in enumerate(steps) if step is first) < next(i for i, step in enumerate(steps) if step is second)
+    return next(i for i, step in enumerate(steps) if step is first) < next(
+        i for i, step in enumerate(steps) if step is second
+    )
 
 
 def server(stage: Stage) -> Server | None:
@@ -137,7 +139,7 @@ def _script(each: Executed) -> str | None:
 
 def script_source(stage: Stage, path: str) -> Source | None:
     """The text of a file of the image by its path as the process sees it; None where it did not come from the context."""
-    target = joined(stage.end.workdir, path)
+    target = joined(stage.end.directory, path)
     found = context_path(stage, None, target) if isinstance(target, str) else None
     return stage.build.context.text(found) if found else None
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mllint.sources.dockerfile import Instruction
 
 
+UNKNOWN_FOLDER = "//"
+"""No path of an image begins with two slashes, and posixpath leaves them alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What is known at one point of a stage. A variable that is in neither mapping comes, if at all, from the base."""
@@ -26,7 +30,9 @@ class State:
     env: Mapping[str, Value]
     args: Mapping[str, Value]
     user: Value
-    workdir: Value
+    directory: str
+    """The working directory. One that is not known has a name of its own that begins with UNKNOWN_FOLDER: what is
+    copied to it and read from it by relative paths still meets."""
     shell: tuple[str, ...]
     is_empty_base: bool
     """Whether the stage starts from nothing, so that what is not set here is not set at all."""

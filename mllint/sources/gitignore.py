@@ -155,7 +155,7 @@ def _matcher(glob: str) -> Callable[[str], object]:
 _TOKEN = re.compile(
     r"(?P<folders>(?:(?<![^/])\*\*+/)+)"
     r"|(?P<all>(?<![^/])\*\*+(?=\\/|\Z))"
-    r"|\*+(?P<between>[^*[\\]+)(?<!/)(?=\*)"
+    r"|\*+(?P<between>[^*[\\]+)(?=\*)"
     r"|(?P<star>\*+)"
     r"|\\(?P<escaped>.)"
     r"|(?P<plain>[^[\\])",
@@ -230,9 +230,7 @@ def _bracket(glob: str, at: int) -> tuple[str, int] | None:
         at = member.end()
         members.append(_members(member))
     accepted = "".join(members)
-    if negated:
-        return f"[^/{accepted}]", at + 1
-    return (f"(?!/)[{accepted}]" if accepted else "(?!)"), at + 1
+    return f"[^/{accepted}]" if negated else f"(?!/)[{accepted}]", at + 1
 
 
 def _members(member: re.Match[str]) -> str:
