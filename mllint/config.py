@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mllint.findings import Severity
 from mllint.globs import ancestry, glob_covers, glob_matches
-from mllint.sources.text import Source
+from mllint.sources.text import Problem, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from mllint.sources.nodes import Node, Problem
+    from mllint.sources.nodes import Node
 
     Read = Callable[["_Reader", Node, Node], Any]
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mllint.image import mounts
 from mllint.image.context import Context, Tree
-from mllint.sources import dockerignore
+from mllint.image.copies import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mllint.config import Settings
     from mllint.inputs import Inputs
-    from mllint.sources.compose import Build
+    from mllint.sources.compose import Build, Service
     from mllint.sources.dockerfile import Dockerfile
 
 _WANTED_IN_RUN = re.compile(r"(?:-r|--requirement|-f)[ =]?([\w./-]+\.(?:txt|in|ya?ml))\b")
@@ -26,7 +29,7 @@ class Contexts:
         self.inputs = inputs
         self.given = given
         self._trees: dict[Path, Tree] = {}
-        self._builds: dict[Path, list[tuple[Path, Path, Build]]] = {}
+        self._built: dict[Path, list[_Built]] = {}
 
     def choose(self, path: Path, dockerfile: Dockerfile, settings: Settings) -> tuple[Context, Settings, str]:
         """The context of a Dockerfile, its settings with what a compose file adds, and why this context."""
@@ -36,9 +39,18 @@ class Contexts:
             return self._context(settings.root / settings.context, path, True), settings, "configuration"
         found = self._composed(path)
         if found is not None:
-            compose, root, build = found
-            return self._context(root, path, True), _with_build(settings, build), f"build: in {compose.name}"
+            compose, root, builds = found
+            return self._context(root, path, True), _with_builds(settings, builds), f"build: in {compose.name}"
         return self._guessed(path, dockerfile, settings)
+
+    def services(self, path: Path, target: str | None) -> tuple[Service, ...]:
+        """The services that compose files build from a Dockerfile with this target."""
+        return tuple(
+            each.service
+            for folder in self._candidates(path.parent)
+            for each in self._built_in(folder)
+            if each.dockerfile == path and _target(each.build) in (None, target)
+        )
 
     def _guessed(self, path: Path, dockerfile: Dockerfile, settings: Settings) -> tuple[Context, Settings, str]:
         folders = self._candidates(path.parent)
@@ -72,6 +84,8 @@ class Contexts:
         for name in names:
             if tree.find(name) is not None:
                 source = self.inputs.text(root / name)
+                from mllint.sources import dockerignore
+
                 ignore = dockerignore.parse(source) if source is not None else None
                 return Context(tree, self.inputs, ignore, names, is_certain)
         return Context(tree, self.inputs, None, names, is_certain)
@@ -81,45 +95,70 @@ class Contexts:
             self._trees[root] = Tree(root)
         return self._trees[root]
 
-    def _composed(self, path: Path) -> tuple[Path, Path, Build] | None:
-        """The first compose file upward with a service that is built from a Dockerfile, and what it says."""
+    def _composed(self, path: Path) -> tuple[Path, Path, list[Build]] | None:
+        """The first compose file upward with services that are built from a Dockerfile, the context of the first of
+        them, and what `build:` says in each that has this context."""
         for folder in self._candidates(path.parent):
-            for compose, dockerfile, build in self._builds_in(folder):
-                if dockerfile == path:
-                    root = _literal_path(folder, build.context.literal if build.context else ".")
-                    if root is not None and root.is_dir():
-                        return compose, root, build
+            found = [each for each in self._built_in(folder) if each.dockerfile == path and each.context.is_dir()]
+            if found:
+                first = found[0]
+                alike = [each for each in found if (each.compose, each.context) == (first.compose, first.context)]
+                return first.compose, first.context, [each.build for each in alike]
         return None
 
-    def _builds_in(self, folder: Path) -> list[tuple[Path, Path, Build]]:
-        """Compose file, Dockerfile and `build:` of each service whose paths are literal."""
-        if folder in self._builds:
-            return self._builds[folder]
-        found = self._builds[folder] = []
+    def _built_in(self, folder: Path) -> list[_Built]:
+        """What the compose files of a folder build, those that Compose reads by default first."""
+        if folder in self._built:
+            return self._built[folder]
+        found = self._built[folder] = []
         names = [entry.name for entry in self._tree(folder).children("") if entry.name.endswith((".yml", ".yaml"))]
         if not names:
             return found
         from mllint.sources import compose
 
-        for name in names:
-            source = self.inputs.text(folder / name) if compose.is_compose_name(name) else None
+        for name in sorted(filter(compose.is_compose_name, names), key=lambda name: name not in compose.BUILD_FILES):
+            source = self.inputs.text(folder / name)
             for service in compose.parse(source).services if source else ():
-                build = service.build
-                if build is None or build.dockerfile_inline is not None:
-                    continue
-                root = _literal_path(folder, build.context.literal if build.context else ".")
-                below = build.dockerfile.literal if build.dockerfile else "Dockerfile"
-                dockerfile = _literal_path(root, below) if root else None
-                if dockerfile is not None:
-                    found.append((folder / name, dockerfile, build))
+                built = _built(folder / name, service)
+                if built is not None:
+                    found.append(built)
         return found
 
 
-def _with_build(settings: Settings, build: Build) -> Settings:
-    """What `build:` says, where the settings do not say it themselves."""
-    given = {each.name: each.value.literal for each in build.args if each.value and each.value.literal is not None}
-    target = build.target.literal if build.target else None
-    return replace(settings, target=settings.target or target, build_args={**given, **settings.build_args})
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A service of a compose file that is built, from literal paths."""
+
+    compose: Path
+    service: Service
+    build: Build
+    context: Path
+    dockerfile: Path
+
+
+def _built(compose: Path, service: Service) -> _Built | None:
+    build = service.build
+    if build is None or build.dockerfile_inline is not None:
+        return None
+    context = _literal_path(compose.parent, build.context.literal if build.context else ".")
+    dockerfile = _literal_path(context, build.dockerfile.literal if build.dockerfile else "Dockerfile")
+    return _Built(compose, service, build, context, dockerfile) if context and dockerfile else None
+
+
+def _target(build: Build) -> str | None:
+    return build.target.literal if build.target else None
+
+
+def _with_builds(settings: Settings, builds: list[Build]) -> Settings:
+    """What several `build:` agree on, where the settings do not say it themselves."""
+    given = [
+        {each.name: each.value.literal for each in build.args if each.value and each.value.literal is not None}
+        for build in builds
+    ]
+    agreed = {name: text for name, text in given[0].items() if all(other.get(name) == text for other in given)}
+    targets = {_target(build) for build in builds}
+    target = targets.pop() if len(targets) == 1 else None
+    return replace(settings, target=settings.target or target, build_args={**agreed, **settings.build_args})
 
 
 def _literal_path(folder: Path | None, text: str | None) -> Path | None:
@@ -139,16 +178,21 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _copied(dockerfile: Dockerfile) -> list[str]:
-    """The literal paths that COPY and ADD take from the context."""
+    """The literal paths that COPY, ADD and bind mounts take from the context."""
     found = []
     for instruction in dockerfile.instructions:
-        if instruction.keyword not in ("COPY", "ADD") or instruction.flag("from") is not None:
-            continue
-        for word in instruction.words[:-1]:
-            path = word.text.strip("\"'").removeprefix("/").removeprefix("./").rstrip("/")
-            if path not in ("", ".") and not any(mark in path for mark in "$*?[<:"):
-                found.append(path)
+        texts = [_bound(options) for options in mounts.options(instruction)]
+        if instruction.keyword in ("COPY", "ADD") and instruction.flag("from") is None:
+            texts += [word.text.strip("\"'") for word in instruction.words[:-1]]
+        paths = [clean(text) for text in texts if not any(mark in text for mark in "$*?[<:")]
+        found += [path for path in paths if path]
     return found
+
+
+def _bound(options: Mapping[str, str]) -> str:
+    """What a mount takes from the context; empty where it takes nothing or all of it."""
+    is_from_context = options.get("type", "bind") == "bind" and "from" not in options
+    return options.get("source", options.get("src", "")) if is_from_context else ""
 
 
 def _wanted(dockerfile: Dockerfile) -> list[str]:

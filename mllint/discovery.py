@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mllint.config import Settings
     from mllint.image.context import Context
+    from mllint.sources.compose import Service
     from mllint.inputs import Inputs
 
 _DOCKERFILE = re.compile(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)?", re.IGNORECASE)
@@ -42,6 +43,8 @@ class Target:
     context: Context
     settings: Settings
     reason: str
+    services: tuple[Service, ...]
+    """Those that compose files build from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,8 @@ class _Discovery:
         if dockerfile is None:
             return
         context, settings, reason = self.contexts.choose(path, dockerfile, self.settings_for(path))
-        self.targets[path] = Target(path, context, settings, reason)
+        services = self.contexts.services(path, settings.target)
+        self.targets[path] = Target(path, context, settings, reason, services)
 
     def _holders(self, path: Path) -> None:
         """Add the Dockerfiles whose context holds a file."""

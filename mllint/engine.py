@@ -25,11 +25,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Use:
+    """An install that reads a requirements file, with all else that it reads."""
+
+    stage: Stage
+    install: Install
+    read: Closure
+
+
+@dataclass(frozen=True, eq=False)
 class Requirements:
     """A requirements file with the installs that read it, over all Dockerfiles of the run."""
 
     file: RequirementsFile
-    uses: tuple[tuple[Install, Closure], ...]
+    uses: tuple[Use, ...]
     is_constraints: bool
 
 
@@ -91,7 +100,7 @@ class _Run:
         self.undecided: set[Undecided] = set()
         self.hushed = 0
         self.files: list[str] = []
-        self.uses: dict[Path, list[tuple[Install, Closure]]] = {}
+        self.uses: dict[Path, list[Use]] = {}
         self.settings: dict[Path, Settings] = {}
         self.constraints: set[Path] = set()
 
@@ -99,7 +108,8 @@ class _Run:
         for done, target in enumerate(found.targets, start=1):
             dockerfile = self.inputs.dockerfile(target.path)
             if dockerfile is not None:
-                self._dockerfile(target.path, dockerfile, Build(dockerfile, target.context, target.settings))
+                build = Build(dockerfile, target.context, target.settings, target.services)
+                self._dockerfile(target.path, dockerfile, build)
             if self.progress:
                 self.progress(done, len(found.targets))
         for loose in found.requirements:
@@ -135,7 +145,7 @@ class _Run:
         for paths, is_constraints in ((read.files, False), (read.constraints, True)):
             for name in paths:
                 path = context.root / name
-                self.uses.setdefault(path, []).append((install, read))
+                self.uses.setdefault(path, []).append(Use(stage, install, read))
                 self.settings.setdefault(path, stage.build.settings)
                 if is_constraints:
                     self.constraints.add(path)
@@ -146,7 +156,9 @@ class _Run:
             return
         file = _File(self.settings[path], path)
         self.files.append(parsed.source.path)
-        subject = Requirements(parsed, tuple(self.uses[path]), path in self.constraints)
+        uses = tuple(self.uses[path])
+        is_constraints = path in self.constraints or (not uses and "constraints" in path.name.lower())
+        subject = Requirements(parsed, uses, is_constraints)
         self._settle(file, self._checked(file, [subject]), suppressions.in_requirements(parsed))
 
     def _checked(self, file: _File, subjects: Iterable[object]) -> list[Finding]:

@@ -145,7 +145,7 @@ def _range(match: re.Match[str], group: str, span: Span) -> tuple[int, int]:
 
 def _fault(match: re.Match[str]) -> str:
     if match["verb"].lower() not in ("ignore", "ignore-file"):
-        return "is no comment that mllint understands"
+        return "is none that mllint understands"
     if match["bracket"] is not None:
         if not match["bracket"].endswith("]"):
             return "has no closing bracket"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mllint.sources import gitignore
 from mllint.sources.text import Source
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mllint.config import Settings
+    from mllint.sources.gitignore import GitIgnore, Ignored
 
 _SKIPPED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", ".tox", ".nox", ".venv"})
 
@@ -28,10 +28,12 @@ def walk(top: Path, settings_for: Callable[[Path], Settings]) -> Iterator[Path]:
     yield from _walk(top, ignored_at(top), settings_for(top / "Dockerfile"))
 
 
-def ignored_at(top: Path) -> gitignore.Ignored:
+def ignored_at(top: Path) -> Ignored:
     """What the ignore files from the root of the repository down to a folder say."""
+    from mllint.sources.gitignore import Ignored
+
     root = git_root(top) or top
-    ignored = gitignore.Ignored.root(_gitignore(root / ".gitignore"))
+    ignored = Ignored.root(_gitignore(root / ".gitignore"))
     folder = root
     for name in top.relative_to(root).parts:
         folder = folder / name
@@ -39,14 +41,16 @@ def ignored_at(top: Path) -> gitignore.Ignored:
     return ignored
 
 
-def _gitignore(path: Path) -> gitignore.GitIgnore | None:
+def _gitignore(path: Path) -> GitIgnore | None:
+    from mllint.sources import gitignore
+
     try:
         return gitignore.parse(Source(path.name, path.read_text("utf-8-sig", "replace")))
     except OSError:
         return None
 
 
-def _walk(folder: Path, ignored: gitignore.Ignored, settings: Settings) -> Iterator[Path]:
+def _walk(folder: Path, ignored: Ignored, settings: Settings) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             children = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)

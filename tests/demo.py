@@ -1,4 +1,4 @@
-"""Lint the tutorial's "production-grade" image, as `make demo` shows it."""
+"""Lint the inference service in its worst and in its best state, as `make demo` shows it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> int:
-    """Run `mllint check` on the broken fixture; what it finds is the demonstration, so findings are no failure."""
+    """Run `mllint check` on both; that it finds faults in the broken one is the point, and no failure."""
     for state, outcome in (("broken", 1), ("fixed", 0)):
-        folder = f"fixtures/inference/cpu/tutorial/{state}"
+        folder = f"fixtures/inference/cpu/quickstart/{state}"
         print(f"$ mllint check {folder}", flush=True)
         command = [sys.executable, "-m", "mllint", "check", folder]
         if subprocess.run(command, cwd=ROOT, check=False).returncode != outcome:

@@ -16,6 +16,9 @@ from urllib.error import HTTPError
 import pytest
 from packaging.requirements import Requirement
 
+import mllint
+from mllint import catalogue
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -57,7 +60,8 @@ def test_the_readme_lists_every_fault():
 def test_each_context_is_whole(context):
     content = files(context)
     assert {"Dockerfile", "requirements.txt", "main.py", "model.joblib"} <= content.keys()
-    assert (".dockerignore" in content) == (context.relative_to(CPU).as_posix() != "no-dockerignore/broken")
+    without_ignore_file = ("no-dockerignore/broken", "quickstart/broken")
+    assert (".dockerignore" in content) == (context.relative_to(CPU).as_posix() not in without_ignore_file)
     assert content["main.py"] == (CONTEXTS[0] / "main.py").read_bytes()
     assert content["model.joblib"] == (CONTEXTS[0] / "model.joblib").read_bytes()
 
@@ -67,6 +71,14 @@ def test_broken_and_fixed_differ_only_in_what_the_fault_needs(fault):
     broken, fixed = files(CPU / fault / "broken"), files(CPU / fault / "fixed")
     differing = {name for name in broken.keys() | fixed.keys() if broken.get(name) != fixed.get(name)}
     assert differing == set(FAULTS[fault][1])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_broken_breaks_the_rules_of_its_fault_and_fixed_breaks_none(fault):
+    known = {rule.name for rule in catalogue.rules().values()}
+    broken, fixed = (mllint.lint([CPU / fault / state]) for state in ("broken", "fixed"))
+    assert {finding.rule.name for finding in broken.findings} == set(FAULTS[fault][0]) & known
+    assert fixed.findings == ()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

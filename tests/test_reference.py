@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mllint.sources.reference import Problem, Reference, parse
-from mllint.sources.text import Span
+from mllint.sources.reference import Reference, parse
+from mllint.sources.text import Problem, Span
 
 SHA256 = f"sha256:{'0123456789abcdef' * 4}"
 SHA512 = f"sha512:{'0123456789abcdef' * 8}"

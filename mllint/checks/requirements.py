@@ -1,56 +1,73 @@
 """ML6: what is installed, and whether the next build installs the same."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.engine import Requirements
+from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Severity
 from mllint.image.packages import Install, closure
+from mllint.image.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
+
+# In the name of a file or of its folder: what is not there for the service that runs.
+_WORKSHOP = re.compile(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
+# The newest of these is what people want, and the image does not run them.
+_BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 
 
 @check("ML601")
 def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
     """A line of a requirements file that takes whatever release is the newest."""
-    file = requirements.file
-    if requirements.is_constraints or file.source.path.endswith(".in") or _is_settled(requirements):
+    file, uses = requirements.file, _of_image(requirements)
+    if requirements.is_constraints or (requirements.uses and not uses):
         return
-    pinned = _pinned_elsewhere(requirements)
+    if not uses and file.source.path.endswith(".in"):
+        return
+    places = [settled(use.stage, use.install, use.read) for use in uses] or [settled_alone(file)]
+    is_aside = not uses and _is_workshop(requirements)
     for line in file.lines:
-        if not isinstance(line, Requirement) or line.url is not None or line.pinned or line.key in pinned:
-            continue
-        assert line.name_span is not None
-        message = f"{line.name}{line.specifier} is not pinned: the next build may install another release"
-        yield Finding(
-            Location(file.source, line.specifier_span or line.name_span),
-            message,
-            f"pin the release that was tested: {line.name}==…",
-            is_strict=line.has_upper_bound,
-        )
+        if isinstance(line, Requirement) and any(_floats(line, place) for place in places):
+            assert line.name_span is not None
+            where = Location(file.source, line.specifier_span or line.name_span)
+            repair = f"pin the tested release: {_with_extras(line)}==<version>"
+            yield Finding(where, _floating_message(line), repair, is_strict=line.has_upper_bound or is_aside)
 
 
-def _is_settled(requirements: Requirements) -> bool:
-    """Whether every install of the file has its releases settled in a way that these lines do not show."""
-    uses = requirements.uses
-    return bool(uses) and all(_takes_unknown_constraints(install) or "--require-hashes" in read.options for install, read in uses)
+def _of_image(requirements: Requirements) -> list[Use]:
+    """The installs that decide what the image holds."""
+    is_workshop = _is_workshop(requirements)
+    return [
+        use
+        for use in requirements.uses
+        if use.stage in use.stage.build.needed and (use.install.is_certain or not is_workshop)
+    ]
 
 
-def _takes_unknown_constraints(install: Install) -> bool:
-    state = install.step.before
-    named = {"PIP_CONSTRAINT", "UV_CONSTRAINT"} & {*state.env, *state.args, *install.executed.assignments}
-    return bool(named) or install.has("--require-hashes")
+def _is_workshop(requirements: Requirements) -> bool:
+    folder_and_name = requirements.file.source.path.lower().split("/")[-2:]
+    return _WORKSHOP.search("/".join(folder_and_name)) is not None
 
 
-def _pinned_elsewhere(requirements: Requirements) -> frozenset[str]:
-    """The names that the constraints of every install pin; with a constraints file nobody can find, all of them."""
-    pins = [read.pins for _, read in requirements.uses]
-    for install, read in requirements.uses:
-        if install.constraints and not read.constraints:
-            pins.append(frozenset(line.key for _, line in read.lines() if line.key))
-    own = {line.key for line in requirements.file.lines if isinstance(line, Requirement) and line.pinned and line.key}
-    return frozenset.intersection(*pins) | own if pins else frozenset(own)
+def _floats(line: Requirement, place: Settled) -> bool:
+    if line.key is None or line.url is not None or line.pinned or line.key in place:
+        return False
+    return line.marker is None or is_for_linux(line.marker)
+
+
+def _floating_message(line: Requirement) -> str:
+    named = f"{line.name}{line.specifier}"
+    if line.has_upper_bound:
+        return f"{named} admits more than one release: the next build may install another one"
+    if line.specifier:
+        return f"{named} admits every later release: the next build may install another one"
+    return f"{named} has no version: the next build may install another release"
+
+
+def _with_extras(line: Requirement) -> str:
+    return f"{line.name}[{','.join(line.extras)}]" if line.extras else f"{line.name}"
 
 
 @check("ML602")
@@ -60,30 +77,32 @@ def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
         return
     for step in stage.steps:
         for install in step.installs:
-            if install.manager.name in ("pip", "uv pip") and not install.constraints and not _takes_unknown_constraints(install):
-                yield from _unpinned(stage, install)
+            if install.manager.name in ("pip", "uv pip"):
+                yield from _unpinned_words(stage, install)
 
 
-def _unpinned(stage: Stage, install: Install) -> Iterator[Finding]:
-    floating = [
-        each
-        for each in install.requirements
-        if isinstance(each, Requirement) and each.key and each.url is None and not each.pinned
-    ]
-    in_files = {line.key for _, line in closure(stage, install).lines() if line.pinned}
+def _unpinned_words(stage: Stage, install: Install) -> Iterator[Finding]:
+    place = settled(stage, install, closure(stage, install))
+    asked = [each for each in install.requirements if isinstance(each, Requirement)]
+    floating = [each for each in asked if _floats(each, place) and each.key not in _BUILD_TOOLS]
     frameworks = {row["name"] for row in facts.rows("ml_frameworks")}
-    serious = [each for each in floating if each.key in frameworks and not each.has_upper_bound and each.key not in in_files]
-    chosen = serious or floating
-    if not chosen:
-        return
-    names = [f"{each.name}" for each in chosen]
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    verb = "is" if len(names) == 1 else "are"
-    message = f"{listed} {verb} installed without a version: the next build may install another release"
-    yield Finding(
-        Location(stage.build.source, chosen[0].span),
-        message,
-        f'pin what was tested: {install.manager.name} install "{names[0]}==…"',
-        severity=None if serious else Severity.INFO,
-        is_strict=not serious,
-    )
+    wants_newest = install.has("--pre", "--prerelease")
+    serious = [each for each in floating if each.key in frameworks and not each.has_upper_bound and not wants_newest]
+    others = [each for each in floating if each not in serious]
+    if serious:
+        yield _unpinned_call(stage, serious)
+    if others:
+        yield _unpinned_call(stage, others, is_strict=True)
+
+
+def _unpinned_call(stage: Stage, floating: Sequence[Requirement], is_strict: bool = False) -> Finding:
+    first = floating[0]
+    if len(floating) == 1:
+        message = _floating_message(first)
+    else:
+        names = [f"{each.name}{each.specifier}" for each in floating]
+        shown = names if len(names) < 5 else [*names[:3], f"{len(names) - 3} more"]
+        message = f"{', '.join(shown[:-1])} and {shown[-1]} are not pinned: the next build may install other releases"
+    repair = f'pin the tested release: "{_with_extras(first)}==<version>"'
+    severity = Severity.INFO if is_strict else None
+    return Finding(Location(stage.build.source, first.span), message, repair, severity=severity, is_strict=is_strict)

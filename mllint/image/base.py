@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from mllint import facts
-from mllint.image.expansion import expand
+from mllint.image.expansion import Variables, expand
 from mllint.image.values import Unknown, Value
 from mllint.sources import reference as references
+from mllint.sources.reference import DOCKER_HUB, Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from mllint.config import Base as Described
     from mllint.config import Settings
     from mllint.image.stage import Stage
     from mllint.sources.dockerfile import Instruction
-    from mllint.sources.reference import Reference
+
+# Where Docker Hub's official images stand under another name.
+_COPIES = (
+    "public.ecr.aws/docker/library/",
+    "mirror.gcr.io/library/",
+    *(f"{architecture}/" for architecture in ("amd64", "arm64v8", "arm32v7", "arm32v6", "i386", "ppc64le", "s390x")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,13 @@ class Base:
     family: str | None
     """The operating system: debian, ubuntu, alpine, rhel … where the tables know the image."""
     why_unknown: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    """The base's own ENTRYPOINT and CMD, where they are known and start a server."""
 
 
 def resolve(
-    instruction: Instruction, variables: Mapping[str, Value], stages: Sequence[Stage], escape: str, settings: Settings
+    instruction: Instruction, variables: Variables, stages: Sequence[Stage], escape: str, settings: Settings
 ) -> Base:
     """The base of a FROM, by the global arguments and the stages above it."""
     if not instruction.words:
@@ -51,7 +62,7 @@ def resolve(
         if stage.name == name.lower():
             return Base("stage", name, stage.index, None, stage.end.user, stage.base.family)
     reference = references.parse(name)
-    if not isinstance(reference, references.Reference):
+    if not isinstance(reference, Reference):
         return _unknown(name, f"{name or written} is no image reference")
     return _image(name, reference, settings)
 
@@ -62,27 +73,53 @@ def _unknown(text: str, reason: str) -> Base:
 
 def _image(name: str, reference: Reference, settings: Settings) -> Base:
     described = next((base for glob, base in settings.bases.items() if fnmatchcase(name, glob)), None)
-    if described is not None and described.like is not None:
-        like = references.parse(described.like)
-        known = _image(described.like, like, settings) if isinstance(like, references.Reference) else None
-        user = described.user or (known.user if known else Unknown(f"the user of {name} is not described"))
-        return Base("image", name, None, reference, user, known.family if known else None)
+    if described is not None:
+        return _described(name, reference, described, settings)
     row = known_image(reference)
-    if described is not None and described.user is not None:
-        return Base("image", name, None, reference, described.user, row.get("family") if row else None)
     if row is None:
         reason = f"the user of {name} is not known: describe the image under `bases` in the configuration"
         return Base("image", name, None, reference, Unknown(reason), None, reason)
-    return Base("image", name, None, reference, row["user"], row["family"] or None)
+    entrypoint, command = (tuple(row.get(column, "").split()) for column in ("entrypoint", "command"))
+    return Base("image", name, None, reference, row["user"], row["family"] or None, "", entrypoint, command)
+
+
+def _described(name: str, reference: Reference, described: Described, settings: Settings) -> Base:
+    """What the configuration says, and what it leaves open as in the image it names as alike, else as in the tables."""
+    like = references.parse(described.like) if described.like is not None else reference
+    rest = replace(settings, bases={})
+    known = _image(described.like or name, like, rest) if isinstance(like, Reference) else _unknown(name, "")
+    user = described.user or known.user
+    if isinstance(user, Unknown):
+        user = Unknown(f"the user of {name} is not described")
+    entrypoint = known.entrypoint if described.entrypoint is None else described.entrypoint
+    command = known.command if described.command is None else described.command
+    return Base("image", name, None, reference, user, known.family, "", entrypoint, command)
 
 
 def known_image(reference: Reference) -> dict[str, str] | None:
     """The row of the table `base_images` for an image: the first whose patterns match its name and tag."""
-    name, tag = reference.familiar, reference.tag or "latest"
+    name, tag = common_name(reference), reference.tag or "latest"
     for row in _rows():
         if fnmatchcase(name, row["image"]) and fnmatchcase(tag, row.get("tag", "*")):
             return row
     return None
+
+
+def common_name(reference: Reference) -> str:
+    """The name the tables know an image by: as people write it, a copy of an official image as the original."""
+    name = reference.familiar
+    for prefix in _COPIES:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name
+
+
+def is_built_here(reference: Reference) -> bool:
+    """Whether no registry has the image: a single name that is none of Docker Hub's official images is one that an
+    earlier build on the same machine gave to its result."""
+    if reference.registry == "localhost":
+        return True
+    return reference.registry == DOCKER_HUB and "/" not in reference.familiar and known_image(reference) is None
 
 
 @cache

@@ -15,6 +15,7 @@ from mllint.image.values import Unknown, Value
 if TYPE_CHECKING:
     from mllint.config import Settings
     from mllint.image.context import Context
+    from mllint.sources.compose import Service
     from mllint.sources.dockerfile import Dockerfile, Instruction
     from mllint.sources.text import Source
 
@@ -32,6 +33,8 @@ class Build:
     dockerfile: Dockerfile
     context: Context
     settings: Settings
+    services: tuple[Service, ...] = ()
+    """The services that compose files build from it."""
 
     @property
     def source(self) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.sources import shell
 from mllint.sources.shell_tree import Command, Word, commands
@@ -18,20 +18,29 @@ if TYPE_CHECKING:
 _POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 # Programs that run the command behind their own options; the value tells which options take a word of their own.
 _WRAPPERS = {
+    "catatonit": "",
     "command": "",
+    "ddtrace-run": "",
     "doas": "uC",
-    "env": "uCS",
+    "dumb-init": "r",
     "eatmydata": "",
+    "env": "uCS",
     "exec": "a",
+    "gosu": "",
     "nice": "n",
     "nohup": "",
     "setsid": "",
+    "setuidgid": "",
     "stdbuf": "ioe",
+    "su-exec": "",
     "sudo": "ugpCDhrtTR",
     "time": "fo",
     "timeout": "ks",
+    "tini": "pe",
     "xvfb-run": "efnps",
 }
+# Those whose first operand, a user or a duration, stands in front of the command.
+_WITH_OPERAND = frozenset({"gosu", "setuidgid", "su-exec", "timeout"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _ENVIRONMENT_RUNNERS = {
     "conda": "run",
@@ -47,8 +56,7 @@ _RUNNER_VALUES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(NamedTuple):
     """A program that is run; `words` begin with its name. `is_certain` is false behind `||`, in branches and loops."""
 
     words: tuple[Word, ...]
@@ -132,7 +140,7 @@ def _unwrapped(command: Command, prefix: _Prefix, certain: bool) -> Iterator[Exe
             yield from from_text(inner, certain)
             return
         if name in _WRAPPERS:
-            words = _behind_options(words[1:], _WRAPPERS[name], prefix, skip=name == "timeout")
+            words = _behind_options(words[1:], _WRAPPERS[name], prefix, skip=name in _WITH_OPERAND)
         elif name in _ENVIRONMENT_RUNNERS and [word.value for word in words[1:2]] == ["run"]:
             words = _behind_runner(words[2:])
         else:

@@ -1,4 +1,4 @@
-"""What COPY and ADD bring, and where a file of the image comes from."""
+"""What COPY and ADD bring, and where a file of the image comes from, as BuildKit's copier decides it."""
 
 from __future__ import annotations
 
@@ -8,48 +8,67 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from mllint.image.build import joined
 from mllint.image.expansion import expand
 from mllint.image.values import Unknown, Value
+from mllint.sources import dockerignore
+from mllint.sources.text import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mllint.image.context import Context, Entry
+    from mllint.image.mounts import Mount
     from mllint.image.stage import Stage, Step
+    from mllint.sources.dockerignore import IgnoreFile
     from mllint.sources.words import Word
 
 _REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|[^/]+\.git(?:#|$)", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
+_HEREDOC = re.compile(r"<<-?\S")
 
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """One source of a COPY; `path` is cleaned and relative to the root it is taken from, empty for the root itself."""
+    """One source of a COPY; `path` is clean and relative to the root it is taken from, empty for the root itself."""
 
     word: Word
     path: Value
     is_remote: bool
+    pivot: str | None
+    """With `--parents`, the folder whose structure below is kept; otherwise None."""
+    left_out: IgnoreFile | None
+    """The patterns of `--exclude`."""
 
     @property
     def has_wildcard(self) -> bool:
         """Whether it is a pattern."""
         return isinstance(self.path, str) and any(mark in self.path for mark in "*?[")
 
-    def entries(self, context: Context) -> Iterator[Entry]:
-        """The files of the context that it brings."""
+    def matches(self, context: Context) -> tuple[Entry, ...]:
+        """The files and folders of the context that it names, ignored or not."""
         if isinstance(self.path, Unknown) or self.is_remote:
-            return
-        for entry in self._matching(context):
-            if entry.is_folder:
-                yield from context.files(entry.path)
-            elif not context.excludes(entry.path):
-                yield entry
-
-    def _matching(self, context: Context) -> list[Entry]:
-        assert isinstance(self.path, str)
+            return ()
         if not self.has_wildcard:
             entry = context.find(self.path)
-            return [entry] if entry else []
-        return list(_glob(context, self.path.split("/"), ""))
+            return (entry,) if entry else ()
+        return tuple(_glob(context, self.path.split("/"), ""))
+
+    def entries(self, context: Context) -> Iterator[Entry]:
+        """The files of the context that it brings."""
+        for match in self.matches(context):
+            if match.is_folder:
+                yield from (each for each in context.files(match.path) if not self.leaves_out(match, each.path))
+            elif not context.excludes(match.path) and not self.leaves_out(match, match.path):
+                yield match
+
+    def leaves_out(self, match: Entry, path: str) -> bool:
+        """Whether `--exclude` keeps out a path that a match of this source is or holds."""
+        if self.left_out is None:
+            return False
+        folder = match.path if match.is_folder else posixpath.dirname(match.path)
+        inside = relative(path, folder)
+        return bool(inside) and self.left_out.excludes(str(inside))
 
 
 def _glob(context: Context, parts: list[str], folder: str) -> Iterator[Entry]:
@@ -62,27 +81,26 @@ def _glob(context: Context, parts: list[str], folder: str) -> Iterator[Entry]:
                 yield from _glob(context, parts[1:], entry.path)
 
 
+_TOKENS = re.compile(r"\*+|\[\^?(?:\\.|[^]\\])+\]|\\.|.", re.DOTALL)
+
+
 @cache
 def _go_match(pattern: str) -> re.Pattern[str]:
-    """Go's filepath.Match for one part of a path."""
-    out, at = [], 0
-    while at < len(pattern):
-        char = pattern[at]
-        close = pattern.find("]", at + 2) if char == "[" else -1
-        if char == "*":
+    """Go's filepath.Match for one part of a path; an ill-formed pattern matches nothing."""
+    out = []
+    for token in _TOKENS.findall(pattern):
+        if token[0] == "*":
             out.append("[^/]*")
-        elif char == "?":
+        elif token == "?":
             out.append("[^/]")
-        elif close > 0:
-            out.append("[" + pattern[at + 1 : close].replace("\\", "\\\\") + "]")
-            at = close
-        elif char == "\\" and at + 1 < len(pattern):
-            at += 1
-            out.append(re.escape(pattern[at]))
+        elif token[0] == "[" and len(token) > 1:
+            out.append(re.sub(r"(?<!^)[\[&~|]", r"\\\g<0>", token))
         else:
-            out.append(re.escape(char))
-        at += 1
-    return re.compile("".join(out), re.DOTALL)
+            out.append(re.escape(token[-1]))
+    try:
+        return re.compile("".join(out), re.DOTALL)
+    except re.error:
+        return re.compile("(?!)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +122,24 @@ class Copy:
 
     def takes_all(self) -> bool:
         """Whether it brings the whole context."""
-        return self.origin == "context" and any(source.path == "" for source in self.sources)
+        return self.origin == "context" and any(source.path in ("", "*") for source in self.sources)
+
+    def places(self, source: CopySource, path: str, is_folder: bool) -> tuple[str, ...]:
+        """Where a match of a source may come to lie. A folder brings what is in it; a file goes below a folder that is
+        there and otherwise to that very path, which only the build can tell apart."""
+        if isinstance(self.destination, Unknown):
+            return ()
+        target = self.destination.rstrip("/") or "/"
+        if source.pivot is not None:
+            return (posixpath.join(target, relative(path, source.pivot) or ""),)
+        below = posixpath.join(target, posixpath.basename(path))
+        if is_folder:
+            return (target,)
+        return (below,) if self.is_into_folder else (target, below)
 
 
 def read(step: Step) -> Copy | None:
     """What a step copies; None for another instruction, and for one without source and destination."""
-    from mllint.image.build import joined
-
     instruction = step.instruction
     if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) < 2:
         return None
@@ -118,109 +147,121 @@ def read(step: Step) -> Copy | None:
     origin, stage = _origin(step)
     written = expand(last.text, step.before)
     destination = joined(step.before.directory, written)
-    if isinstance(destination, str) and isinstance(written, str) and written.endswith(("/", ".")):
+    if isinstance(destination, str) and isinstance(written, str) and re.search(r"(?:^|/)\.{0,2}$", written):
         destination = destination.rstrip("/") + "/"
-    sources = tuple(
-        CopySource(word, _clean(expand(word.text, step.before)), bool(_REMOTE.match(word.text)))
-        for word in words
-        if not re.match(r"<<-?\S", word.text)
-    )
+    sources = tuple(_source(step, word) for word in words if not _HEREDOC.match(word.text))
     return Copy(step, origin, stage, sources, destination)
+
+
+def _source(step: Step, word: Word) -> CopySource:
+    path = expand(word.text, step.before)
+    is_remote = step.instruction.keyword == "ADD" and _REMOTE.match(word.text) is not None
+    pivot = None
+    if step.instruction.flag("parents") is not None and isinstance(path, str):
+        pivot = clean(path.partition("/./")[0]) if "/./" in path else ""
+    return CopySource(word, path if isinstance(path, Unknown) else clean(path), is_remote, pivot, _left_out(step))
+
+
+def _left_out(step: Step) -> IgnoreFile | None:
+    flags = [word.text for word in step.instruction.flag_words]
+    patterns = [text.removeprefix("--exclude=") for text in flags if text.startswith("--exclude=")]
+    return dockerignore.parse(Source("--exclude", "\n".join(patterns))) if patterns else None
 
 
 def _origin(step: Step) -> tuple[Literal["context", "stage", "elsewhere"], int | None]:
     word = step.instruction.flag("from")
     if word is None:
         return "context", None
-    name = expand(word.text, step.before)
+    stage = stage_named(step, word.text)
+    return ("elsewhere", None) if stage is None else ("stage", stage)
+
+
+def stage_named(step: Step, text: str) -> int | None:
+    """The index of the earlier stage that a `from` names by name or number; None for an image and the unknown."""
+    name = expand(text, step.before)
     if isinstance(name, Unknown):
-        return "elsewhere", None
+        return None
     if name.isdecimal() and int(name) < len(step.earlier):
-        return "stage", int(name)
-    for stage in reversed(step.earlier):
-        if stage.name == name.lower():
-            return "stage", stage.index
-    return "elsewhere", None
+        return int(name)
+    return next((stage.index for stage in reversed(step.earlier) if stage.name == name.lower()), None)
 
 
-def _clean(path: Value) -> Value:
-    if isinstance(path, Unknown):
-        return path
-    cleaned = posixpath.normpath("/" + path).lstrip("/")
-    return "" if cleaned == "." else cleaned
+def clean(path: str) -> str:
+    """A path as BuildKit looks it up: below the root whatever it says, so that `../x` and `/x` are `x`."""
+    return posixpath.normpath("/" + path).lstrip("/")
 
 
 def context_path(stage: Stage, before: Step | None, path: str) -> str | None:
-    """The file of the context that a file of the image is, as the copies and mounts in front of a step (None: at the
-    end of the stage) brought it there; None where nobody can tell."""
-    steps = [step for each in stage.lineage for step in each.steps]
-    if before is not None:
-        for target, source in _mounts(before):
-            found = _below(path, target, source, stage.build.context)
-            if found is not None:
-                return found
-        steps = steps[: next((i for i, step in enumerate(steps) if step is before), len(steps))]
-    for step in reversed(steps):
-        copy = step.copy
-        if copy is None or isinstance(copy.destination, Unknown):
-            continue
-        for source in copy.sources:
-            found = _through(copy, source, path, stage)
+    """The file of the context that a file of the image is, as the mounts of a step and the copies in front of it
+    (None: all of the stage) brought it there; None where nobody can tell."""
+    for mount in before.mounts if before else ():
+        found = _mounted(stage, mount, path)
+        if found is not None:
+            return found
+    for step in reversed(stage.steps_before(before)):
+        for source in reversed(step.copy.sources if step.copy else ()):
+            found = _copied(stage, step.copy, source, path) if step.copy else None
             if found is not None:
                 return found
     return None
 
 
-def _through(copy: Copy, source: CopySource, path: str, stage: Stage) -> str | None:
-    assert isinstance(copy.destination, str)
-    if isinstance(source.path, Unknown) or source.is_remote:
+def _mounted(stage: Stage, mount: Mount, path: str) -> str | None:
+    if mount.kind != "bind" or isinstance(mount.target, Unknown) or isinstance(mount.source, Unknown):
+        return None
+    if mount.is_from_context:
+        return _below(stage.build.context, path, mount.target, mount.source)
+    inside = relative(path, mount.target)
+    if mount.stage is None or inside is None:
+        return None
+    return context_path(stage.build.stages[mount.stage], None, posixpath.join("/", mount.source, inside).rstrip("/"))
+
+
+def _copied(stage: Stage, copy: Copy, source: CopySource, path: str) -> str | None:
+    if isinstance(source.path, Unknown) or isinstance(copy.destination, Unknown) or source.is_remote:
         return None
     if copy.origin == "stage" and copy.stage is not None:
-        inside = _relative(path, copy.destination.rstrip("/") or "/")
-        if inside is None:
-            return None
-        origin = "/" + source.path
-        return context_path(stage.build.stages[copy.stage], None, posixpath.join(origin, inside) if inside else origin)
+        return _from_stage(stage.build.stages[copy.stage], copy, source, path)
     if copy.origin != "context":
         return None
     context = stage.build.context
+    for match in source.matches(context):
+        if copy.step.instruction.keyword == "ADD" and not match.is_folder and _ARCHIVE.search(match.path):
+            continue
+        for place in copy.places(source, match.path, match.is_folder):
+            found = _below(context, path, place, match.path)
+            if found is not None and not source.leaves_out(match, found):
+                return found
+    return None
+
+
+def _from_stage(other: Stage, copy: Copy, source: CopySource, path: str) -> str | None:
+    """Nobody knows whether the source is a file or a folder: try both."""
+    assert isinstance(source.path, str)
+    assert isinstance(copy.destination, str)
+    origin = "/" + source.path
     if source.has_wildcard:
-        name = path.rpartition("/")[2]
-        matches = [entry.path for entry in source.entries(context) if entry.name == name]
-        return matches[0] if matches and _relative(path, copy.destination.rstrip("/") or "/") == name else None
-    entry = context.find(source.path)
-    target = copy.destination
-    if entry is not None and not entry.is_folder and copy.is_into_folder:
-        target = posixpath.join(target, entry.name)
-    return _below(path, target.rstrip("/") or "/", source.path, context)
+        return None
+    inside = relative(path, copy.destination.rstrip("/") or "/")
+    if inside is None:
+        return None
+    found = context_path(other, None, posixpath.join(origin, inside) if inside else origin)
+    if found is None and path in copy.places(source, origin, False):
+        return context_path(other, None, origin)
+    return found
 
 
-def _below(path: str, target: str, source: str, context: Context) -> str | None:
-    inside = _relative(path, target)
+def _below(context: Context, path: str, target: str, source: str) -> str | None:
+    inside = relative(path, target)
     if inside is None:
         return None
     found = posixpath.join(source, inside) if inside else source
     return found if context.find(found) is not None and not context.excludes(found) else None
 
 
-def _relative(path: str, folder: str) -> str | None:
+def relative(path: str, folder: str) -> str | None:
+    """A path as seen from a folder, empty for the folder itself; None where it does not lie below."""
     if path == folder:
         return ""
-    prefix = folder if folder.endswith("/") else folder + "/"
+    prefix = folder if folder.endswith("/") or not folder else folder + "/"
     return path[len(prefix) :] if path.startswith(prefix) else None
-
-
-def _mounts(step: Step) -> Iterator[tuple[str, str]]:
-    """Target and source of each bind mount from the context."""
-    from mllint.image.build import joined
-
-    for word in step.instruction.flag_words:
-        if not word.text.startswith("--mount="):
-            continue
-        options = dict(part.partition("=")[::2] for part in word.text[8:].split(","))
-        if options.get("type", "bind") != "bind" or "from" in options:
-            continue
-        target = joined(step.before.directory, options.get("target", options.get("dst", options.get("destination", ""))))
-        source = _clean(options.get("source", options.get("src", "")))
-        if isinstance(target, str) and isinstance(source, str):
-            yield target, source

@@ -11,6 +11,7 @@ from mllint import facts
 from mllint.image.build import joined
 from mllint.image.commands import inner_start
 from mllint.image.copies import context_path
+from mllint.image.values import Unknown
 from mllint.sources import requirements
 from mllint.sources.requirements import Constraint, Include, Invalid, Options, Requirement, RequirementsFile
 from mllint.sources.text import Logical
@@ -81,7 +82,19 @@ class Install:
     @property
     def constraints(self) -> tuple[Word, ...]:
         """The constraints files it names."""
-        return self.values("-c", "--constraint", "--constraints") if self.manager.name in ("pip", "uv pip") else ()
+        if self.manager.name not in ("pip", "uv pip"):
+            return ()
+        return self.values("-c", "--constraint", "--constraints", "--override", "--overrides")
+
+    def variable(self, name: str) -> Value | None:
+        """The value of an environment variable when the call runs; None where nothing in the file sets it."""
+        word = self.executed.assignments.get(name)
+        if word is None:
+            word = _exported(self.step, self.executed).get(name)
+        if word is not None:
+            return word.value if word.is_literal else Unknown(f"the shell sets {name}")
+        state = self.step.before
+        return state.get(name) if name in state.env or name in state.args else None
 
     @cached_property
     def requirements(self) -> tuple[Requirement | Invalid, ...]:
@@ -89,6 +102,16 @@ class Install:
         if self.manager.name not in ("pip", "uv pip") or self.verb == "pip sync":
             return ()
         return tuple(_requirement(word) for word in self.operands)
+
+
+def _exported(step: Step, until: Executed) -> dict[str, Word]:
+    found: dict[str, Word] = {}
+    for each in step.commands:
+        if each is until:
+            break
+        if each.name == "export":
+            found |= {one.name: one.value for one in each.command.assignments if one.value is not None}
+    return found
 
 
 _SHELL_VARIABLE = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
@@ -194,17 +217,20 @@ def _short_options(
 
 
 def _tail(word: Word, at: int) -> Word:
-    return replace(word, text=word.value[at:], value=word.value[at:])
+    return word._replace(text=word.value[at:], value=word.value[at:])
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """All that a resolver call reads: the files with their nesting, and whether any could not be found."""
+    """All that a resolver call reads: the files with their nesting, by path in the context."""
 
     files: Mapping[str, RequirementsFile]
-    """By path in the context."""
     constraints: Mapping[str, RequirementsFile]
+    """Of options, of lines in the files and of the environment; for uv also those that override."""
     is_complete: bool
+    """Whether every file was found."""
+    has_unread_constraints: bool
+    """Whether a constraints file was not."""
 
     def lines(self) -> Iterator[tuple[RequirementsFile, Requirement]]:
         """Every named requirement of the files."""
@@ -212,16 +238,6 @@ class Closure:
             for line in file.lines:
                 if isinstance(line, Requirement):
                     yield file, line
-
-    @property
-    def pins(self) -> frozenset[str]:
-        """The normalised names that the constraints pin."""
-        return frozenset(
-            line.key
-            for file in self.constraints.values()
-            for line in file.lines
-            if isinstance(line, Requirement) and line.key and line.pinned
-        )
 
     @property
     def options(self) -> frozenset[str]:
@@ -238,7 +254,12 @@ def closure(stage: Stage, install: Install) -> Closure:
         walk.file(word, walk.files)
     for word in install.constraints:
         walk.file(word, walk.constraints)
-    return Closure(walk.files, walk.constraints, walk.is_complete)
+    walk.environment()
+    is_complete = not walk.lost_files and not walk.lost_constraints
+    return Closure(walk.files, walk.constraints, is_complete, walk.lost_constraints > 0)
+
+
+_CONSTRAINT_VARIABLES = {"pip": ("PIP_CONSTRAINT",), "uv pip": ("UV_CONSTRAINT", "UV_OVERRIDE")}
 
 
 class _Walk:
@@ -247,15 +268,38 @@ class _Walk:
         self.install = install
         self.files: dict[str, RequirementsFile] = {}
         self.constraints: dict[str, RequirementsFile] = {}
-        self.is_complete = True
+        self.lost_files = 0
+        self.lost_constraints = 0
+
+    def environment(self) -> None:
+        """Read the constraints files that variables name, blanks between them."""
+        for name in _CONSTRAINT_VARIABLES.get(self.install.manager.name, ()):
+            value = self.install.variable(name)
+            if isinstance(value, Unknown):
+                self._lose(self.constraints)
+            else:
+                for path in (value or "").split():
+                    self._find(path, self.constraints)
 
     def file(self, word: Word, into: dict[str, RequirementsFile]) -> None:
-        path = joined(self.install.directory, word.value) if word.is_literal else None
+        if word.is_literal:
+            self._find(word.value, into)
+        else:
+            self._lose(into)
+
+    def _find(self, written: str, into: dict[str, RequirementsFile]) -> None:
+        path = joined(self.install.directory, written)
         found = context_path(self.stage, self.install.step, path) if isinstance(path, str) else None
         if found is None:
-            self.is_complete = False
+            self._lose(into)
         else:
             self._read(found, into)
+
+    def _lose(self, into: dict[str, RequirementsFile]) -> None:
+        if into is self.constraints:
+            self.lost_constraints += 1
+        else:
+            self.lost_files += 1
 
     def _read(self, path: str, into: dict[str, RequirementsFile]) -> None:
         if path in into:
@@ -263,14 +307,15 @@ class _Walk:
         context = self.stage.build.context
         file = context.inputs.requirements(context.root / path)
         if file is None:
-            self.is_complete = False
+            self._lose(into)
             return
         into[path] = file
         for line in file.lines:
             if isinstance(line, Include | Constraint):
+                below = into if isinstance(line, Include) else self.constraints
                 inner = joined("/" + path.rpartition("/")[0], line.path)
                 target = inner.lstrip("/") if isinstance(inner, str) else ""
                 if "://" in line.path or context.find(target) is None:
-                    self.is_complete = False
+                    self._lose(below)
                 else:
-                    self._read(target, into if isinstance(line, Include) else self.constraints)
+                    self._read(target, below)

@@ -11,7 +11,6 @@ from mllint import facts
 from mllint.image.build import joined
 from mllint.image.commands import Executed, executed
 from mllint.image.copies import context_path
-from mllint.sources import python
 
 if TYPE_CHECKING:
     from mllint.image.stage import Stage, Step
@@ -153,6 +152,8 @@ def _module(stage: Stage, path: str) -> Module | None:
 
 @cache
 def _parsed(source: Source) -> Module | None:
+    from mllint.sources import python
+
     return python.parse(source)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mllint.image.base import Base
     from mllint.image.build import Build
     from mllint.image.copies import Copy
+    from mllint.image.mounts import Mount
     from mllint.image.packages import Install
     from mllint.sources.dockerfile import Instruction
 
@@ -78,6 +79,13 @@ class Step:
 
         return read(self)
 
+    @cached_property
+    def mounts(self) -> tuple[Mount, ...]:
+        """The mounts of a RUN."""
+        from mllint.image.mounts import read
+
+        return read(self)
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -113,6 +121,11 @@ class Stage:
     def lineage(self) -> tuple[Stage, ...]:
         """The stages whose layers end up in this one, the oldest first, itself last."""
         return (*(self.parent.lineage if self.parent else ()), self)
+
+    def steps_before(self, step: Step | None) -> tuple[Step, ...]:
+        """The steps of the lineage in front of one of them; all for None."""
+        steps = tuple(each for stage in self.lineage for each in stage.steps)
+        return steps if step is None else steps[: next(at for at, each in enumerate(steps) if each is step)]
 
     @property
     def is_final(self) -> bool:

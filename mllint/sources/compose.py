@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mllint.sources.nodes import Node, Problem
-from mllint.sources.text import Source, Span
+from mllint.sources.text import Problem, Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from mllint.sources.nodes import Node
 
 BUILD_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """The names `docker compose` looks for in a folder when it is given none, the preferred one first."""

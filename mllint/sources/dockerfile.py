@@ -7,12 +7,12 @@ inside an instruction, a continuation at the end of the file …) is masked firs
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.sources import dockerfile_lines as lines
 from mllint.sources import words
-from mllint.sources.text import Logical, Source, Span
+from mllint.sources.text import Logical, Problem, Source, Span
 from mllint.sources.words import Word
 
 if TYPE_CHECKING:
@@ -33,16 +33,7 @@ KEYWORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Text that BuildKit would refuse, and why."""
-
-    span: Span
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(NamedTuple):
     """A parser directive at the head of the file: `# syntax=…`, `# escape=…`, `# check=…`."""
 
     name: str
@@ -50,8 +41,7 @@ class Directive:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A comment line; `text` is what follows the number sign, trimmed."""
 
     text: str
@@ -59,8 +49,7 @@ class Comment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(NamedTuple):
     """A here-document of an instruction; `expand` tells whether variables in its `content` are replaced."""
 
     name: str
@@ -70,8 +59,7 @@ class Heredoc:
     body: Logical
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A `key=value` of ENV or LABEL; `separator` is empty in the old form with a blank."""
 
     key: Word
@@ -79,8 +67,7 @@ class Pair:
     separator: str
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """One instruction. `words` are its arguments after the flags: the members of the exec form, the words of a list,
     or the one shell string; for ENV and LABEL see `pairs`."""
 
@@ -175,7 +162,7 @@ class _Reader:
         heredocs = tuple(Heredoc(doc.name, doc.body.text, doc.expand, doc.chomp, doc.body) for doc in block.heredocs)
         made = self._from_line(logical, block, heredocs)
         comments = tuple(Comment(text, line, span) for text, line, span in block.comments)
-        return replace(made, comments=comments) if comments else made
+        return made._replace(comments=comments) if comments else made
 
     def _from_line(self, logical: Logical, block: lines.Block, heredocs: tuple[Heredoc, ...]) -> Instruction:
         blank = words.BLANKS.search(logical.text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import NamedTuple
 
 from dockerfile_parse import DockerfileParser
 
@@ -25,8 +26,7 @@ _HEREDOC_WORD = re.compile(r"\d*<<(-?)([^<]+)$", re.DOTALL)
 _SHELL_WORD = re.compile(rf"(?:[^{words.SPACE}\"'\\]|\\(?:.|\Z)|\"(?:[^\"\\]|\\.)*\"|'[^']*')+", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class HeredocLines:
+class HeredocLines(NamedTuple):
     """A heredoc of an instruction and its body."""
 
     name: str

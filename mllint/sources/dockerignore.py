@@ -13,9 +13,9 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from operator import methodcaller
 from posixpath import normpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.sources.text import Source, Span
+from mllint.sources.text import Problem, Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +27,7 @@ _BLANKS = (
 """What Go's `strings.TrimSpace` takes off; `str.strip` takes four control characters more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A pattern that makes the build fail, and why."""
-
-    span: Span
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     """One line of the file."""
 
     text: str
@@ -48,8 +39,7 @@ class Pattern:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     """What the patterns say of a path: enough to judge its children without trying its parents again."""
 
     matched: int

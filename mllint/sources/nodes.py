@@ -11,14 +11,6 @@ if TYPE_CHECKING:
 Kind = Literal["string", "number", "boolean", "date", "null", "merge", "tagged", "list", "table"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Text that a reader of the format refuses, and why."""
-
-    span: Span
-    message: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """A value of a YAML or TOML file. A YAML alias gives the very node that its anchor names, with that node's span."""

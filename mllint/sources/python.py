@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call by a dotted name, imports resolved (`uvicorn.run`); literal keyword arguments with their values."""
 
     name: str
@@ -22,8 +20,7 @@ class Call:
     keywords: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A parsed module."""
 
     imports: frozenset[str]

@@ -6,25 +6,16 @@ A short name is completed as Docker and BuildKit do: `python` is `docker.io/libr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from mllint.sources.text import Span
+from mllint.sources.text import Problem, Span
 
 DOCKER_HUB = "docker.io"
 _HUB_INDEX = "index.docker.io"
 _OFFICIAL = "library/"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a text is no image reference; the span is one of the text."""
-
-    span: Span
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A valid image reference. The spans are spans of `text`."""
 
     registry: str

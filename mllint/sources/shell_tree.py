@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from mllint.sources.text import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word of a command. `value` has its quotes and escapes removed; what the shell would still expand stays as
     written and makes `is_literal` false."""
 
@@ -24,8 +22,7 @@ class Word:
     """The commands of `$(…)` inside the word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """`NAME=value`, in front of a command or on its own; `value` is None for `export NAME`."""
 
     name: str
@@ -33,8 +30,7 @@ class Assignment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(NamedTuple):
     """A redirection: operator (`>`, `>>`, `<`, `<<` …) and its target."""
 
     operator: str
@@ -42,8 +38,7 @@ class Redirect:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A simple command: assignments in front, words, redirections anywhere."""
 
     words: tuple[Word, ...]
@@ -57,16 +52,14 @@ class Command:
         return self.words[0].value.rpartition("/")[2] if self.words else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """Commands joined by pipes."""
 
     parts: tuple[Node, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Nodes joined by `&&` and `||`; `operators[i]` stands in front of `parts[i + 1]`."""
 
     parts: tuple[Node, ...]
@@ -74,8 +67,7 @@ class Chain:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """`{ …; }` or, with `is_subshell`, `( … )`."""
 
     body: tuple[Node, ...]
@@ -83,8 +75,7 @@ class Group:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Branches:
+class Branches(NamedTuple):
     """`if` and `case`: bodies of which one runs or, unless `is_total`, none; `tests` always begin to run."""
 
     tests: tuple[Node, ...]
@@ -93,8 +84,7 @@ class Branches:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """`for`, `while` and `until`: the body runs any number of times."""
 
     variable: str
@@ -104,8 +94,7 @@ class Loop:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """A function's definition, which runs nothing by itself."""
 
     name: str
@@ -116,8 +105,7 @@ class Function:
 Node = Command | Pipeline | Chain | Group | Branches | Loop | Function
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A parsed piece of shell; `is_clean` is false where parts of the text fit no grammar."""
 
     body: tuple[Node, ...]

@@ -5,14 +5,21 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A half-open range of code points in one source."""
 
     start: int
     end: int
+
+
+class Problem(NamedTuple):
+    """Text that whatever reads it would refuse, and why."""
+
+    span: Span
+    message: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +59,7 @@ class Source:
         return self.text[span.start : span.end]
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+class Logical(NamedTuple):
     """A text put together from pieces of a source (a continued instruction as one line), which still knows where
     each of its characters came from."""
 

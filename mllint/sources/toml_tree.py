@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 
-from mllint.sources.nodes import Kind, Node, Problem
-from mllint.sources.text import Source, Span
+from mllint.sources.nodes import Kind, Node
+from mllint.sources.text import Problem, Source, Span
 
 MAX_DEPTH = 100
 """A dotted key with more parts is refused: no real file comes near, and its nodes would fill the memory."""

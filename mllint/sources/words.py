@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mllint.sources.text import Logical, Span
@@ -16,8 +15,7 @@ BLANKS = re.compile("[\t\v\f\r ]+")
 _STRIP = SPACE.replace("-", "") + "".join(map(chr, range(0x2001, 0x200A)))
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word of an instruction as written (`text`, quotes kept unless it comes from a JSON array) and its place."""
 
     text: str

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from mllint.sources.nodes import Kind, Node, Problem
-from mllint.sources.text import Span
+from mllint.sources.nodes import Kind, Node
+from mllint.sources.text import Problem, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,128 @@
+"""What settles the releases that a resolver call takes, so that the next build takes the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from mllint import facts
+from mllint.image.packages import Closure, Install, closure
+from mllint.image.values import Unknown
+from mllint.sources.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mllint.image.stage import Stage
+    from mllint.sources.requirements import RequirementsFile
+
+_UPGRADES = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall", "--reinstall")
+_BY_HASH = ("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES")
+_BY_DATE = {"pip": "PIP_UPLOADED_PRIOR_TO", "uv pip": "UV_EXCLUDE_NEWER"}
+_DATE = re.compile(r"\d{4}-\d{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The distributions whose releases are settled: those of these normalised names, or all of them."""
+
+    names: frozenset[str]
+    are_all: bool = False
+
+    def __contains__(self, name: str) -> bool:
+        return self.are_all or name in self.names
+
+
+def settled_alone(file: RequirementsFile) -> Settled:
+    """What a requirements file settles by itself: with a hash anywhere pip takes nothing that is not pinned."""
+    lines = [line for line in file.lines if isinstance(line, Requirement)]
+    return Settled(_with_companions(_pinned(lines)), any(line.hashes for line in lines))
+
+
+def settled(stage: Stage, install: Install, read: Closure) -> Settled:
+    """What is settled for a call: by hashes, a date, constraints, pins beside it, and what is already installed."""
+    if _takes_tested_only(install, read) or read.has_unread_constraints:
+        return Settled(frozenset(), are_all=True)
+    lines = [line for _, line in read.lines()]
+    asked = [each for each in install.requirements if isinstance(each, Requirement)]
+    limits = [line for file in read.constraints.values() for line in file.lines if isinstance(line, Requirement)]
+    names = _with_companions(_pinned([*lines, *asked, *limits]))
+    return Settled(names if install.has(*_UPGRADES) else names | _installed_before(stage, install))
+
+
+def _takes_tested_only(install: Install, read: Closure) -> bool:
+    if install.has("--require-hashes") or "--require-hashes" in read.options:
+        return True
+    if any(install.variable(name) for name in _BY_HASH) or any(line.hashes for _, line in read.lines()):
+        return True
+    name = _BY_DATE.get(install.manager.name)
+    until = install.variable(name) if name else None
+    dates = [word.value for word in install.values("--exclude-newer", "--uploaded-prior-to")]
+    return any(_DATE.match(date) for date in dates) or isinstance(until, Unknown) or bool(_DATE.match(until or ""))
+
+
+def _pinned(lines: Iterable[Requirement]) -> frozenset[str]:
+    return frozenset(line.key for line in lines if line.key and line.pinned)
+
+
+def _with_companions(names: frozenset[str]) -> frozenset[str]:
+    """With those whose every release asks for one release of a pinned distribution."""
+    rows = facts.rows("ml_frameworks")
+    return names | {row["name"] for row in rows if row.get("follows") in names}
+
+
+def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
+    """What a resolver finds in place, and keeps where it fits: of the base image and of earlier, pinned installs."""
+    found = set(_of_base(stage))
+    for each in stage.lineage:
+        for step in each.steps:
+            for earlier in step.installs:
+                if earlier is install:
+                    return frozenset(found)
+                if earlier.is_certain and earlier.verb in ("install", "pip install"):
+                    asked = [line for line in earlier.requirements if isinstance(line, Requirement)]
+                    found |= _pinned([*asked, *(line for _, line in closure(each, earlier).lines())])
+    return frozenset(found)
+
+
+def _of_base(stage: Stage) -> frozenset[str]:
+    reference = stage.root.base.reference
+    if reference is None:
+        return frozenset()
+    rows = facts.rows("preinstalled")
+    row = next((row for row in rows if fnmatchcase(reference.familiar, row["image"])), None)
+    return frozenset(row["distributions"].split()) if row else frozenset()
+
+
+_PYTHONS = [f"3.{minor}" for minor in range(7, 15)]
+_MACHINES = ("x86_64", "aarch64")
+
+
+def is_for_linux(marker: str) -> bool:
+    """Whether an environment marker can hold in a Linux image, with some Python from 3.7 on and some machine."""
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        parsed = Marker(marker)
+    except InvalidMarker:
+        return True
+    return any(parsed.evaluate(_environment(python, machine)) for python in _PYTHONS for machine in _MACHINES)
+
+
+def _environment(python: str, machine: str) -> dict[str, str]:
+    return {
+        "extra": "",
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
