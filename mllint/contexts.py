@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from mllint.sources.compose import Build, Service
     from mllint.sources.dockerfile import Dockerfile
 
-_WANTED_IN_RUN = re.compile(r"(?:-r|--requirement|-f)[ =]?([\w./-]+\.(?:txt|in|ya?ml))\b")
+_SOURCE = re.compile(
+    r".*\.(?:py|ipynb|js|ts|tsx|go|rs|java|cpp|cu|r)|.*requirements.*\.txt|environment.*\.ya?ml|conda.*\.ya?ml"
+    r"|pyproject\.toml|setup\.cfg|Pipfile|package\.json|go\.mod|Cargo\.toml",
+    re.IGNORECASE,
+)
+_READ = re.compile(
+    r"(?:-r|--requirement|-f)[ =]?([\w./-]+\.(?:txt|in|ya?ml))\b|\bpython[\d.]* +(?:-\w+ +)*([\w./-]+\.py)\b"
+)
+_SERVED = re.compile(r"\b(?:uvicorn|gunicorn|hypercorn) (?:.* )?([A-Za-z_][\w.]*):\w+")
 
 
 class Contexts:
@@ -41,7 +49,8 @@ class Contexts:
         if found is not None:
             compose, root, builds = found
             return self._context(root, path, True), _with_builds(settings, builds), f"build: in {compose.name}"
-        return self._guessed(path, dockerfile, settings)
+        folder, is_certain, reason = self._guessed(path, dockerfile)
+        return self._context(folder, path, is_certain), settings, reason
 
     def services(self, path: Path, target: str | None) -> tuple[Service, ...]:
         """The services that compose files build from a Dockerfile with this target."""
@@ -52,22 +61,30 @@ class Contexts:
             if each.dockerfile == path and _target(each.build) in (None, target)
         )
 
-    def _guessed(self, path: Path, dockerfile: Dockerfile, settings: Settings) -> tuple[Context, Settings, str]:
+    def _guessed(self, path: Path, dockerfile: Dockerfile) -> tuple[Path, bool, str]:
+        """The likeliest folder, whether it is certain, as it is where no other could be meant, and why it."""
         folders = self._candidates(path.parent)
         copied, wanted = _copied(dockerfile), _wanted(dockerfile)
-        scores = [sum(self._tree(folder).find(each) is not None for each in (*copied, *wanted)) for folder in folders]
+        # What is copied by name says more than what `COPY . .` may bring: that may lie in many folders.
+        scores = [(self._count(folder, copied), self._count(folder, wanted)) for folder in folders]
         best = max(range(len(folders)), key=lambda index: (scores[index], -index))
-        if scores[best]:
-            is_certain = all(self._tree(folders[best]).find(each) for each in copied)
-            reason = f"holds {scores[best]} of {len(copied) + len(wanted)} files that the Dockerfile names"
-            return self._context(folders[best], path, is_certain), settings, reason
+        is_only = len(folders) == 1
+        if any(scores[best]):
+            reason = f"holds {sum(scores[best])} of {len(copied) + len(wanted)} files that the Dockerfile names"
+            return folders[best], is_only or scores[best][0] == len(copied), reason
         if not copied and not wanted:
             for folder in folders:
-                if any(
-                    self._tree(folder).find(name) for name in (f"{path.name}.dockerignore", ".dockerignore", ".git")
-                ):
-                    return self._context(folder, path, False), settings, "nearest folder with an ignore file or .git"
-        return self._context(path.parent, path, False), settings, "folder of the Dockerfile"
+                if self._is_likely(folder, path):
+                    return folder, is_only, "nearest folder with source, .dockerignore or .git"
+        return path.parent, is_only, "folder of the Dockerfile"
+
+    def _count(self, folder: Path, names: list[str]) -> int:
+        return sum(self._tree(folder).find(name) is not None for name in names)
+
+    def _is_likely(self, folder: Path, dockerfile: Path) -> bool:
+        """Whether a folder looks like something `COPY . .` is meant for."""
+        marks = (f"{dockerfile.name}.dockerignore", ".dockerignore", ".git")
+        return any(entry.name in marks or _SOURCE.fullmatch(entry.name) for entry in self._tree(folder).children(""))
 
     def _candidates(self, folder: Path) -> list[Path]:
         """The folder and those above it, up to the root of the repository; without one, up to the working directory."""
@@ -196,11 +213,11 @@ def _bound(options: Mapping[str, str]) -> str:
 
 
 def _wanted(dockerfile: Dockerfile) -> list[str]:
-    """The requirements and environment files that RUNs read, which `COPY . .` must have brought."""
-    return [
-        match.group(1)
-        for instruction in dockerfile.instructions
-        if instruction.keyword == "RUN"
-        for match in _WANTED_IN_RUN.finditer(instruction.rest.text)
-        if not match.group(1).startswith("/")
-    ]
+    """The files that commands read or start by relative paths, which `COPY . .` must have brought."""
+    found = []
+    for instruction in dockerfile.instructions:
+        if instruction.keyword in ("RUN", "CMD", "ENTRYPOINT"):
+            text = " ".join(word.text for word in instruction.words)
+            found += [match.group(match.lastindex or 0) for match in _READ.finditer(text)]
+            found += [f"{match.group(1).replace('.', '/')}.py" for match in _SERVED.finditer(text)]
+    return [path.removeprefix("./") for path in found if not path.startswith(("/", "../"))]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from mllint.config import Settings
     from mllint.image.context import Context
-    from mllint.sources.compose import Service
     from mllint.inputs import Inputs
+    from mllint.sources.compose import Service
 
 _DOCKERFILE = re.compile(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)?", re.IGNORECASE)
 _NO_DOCKERFILE = (".dockerignore", ".md", ".j2", ".tmpl")

@@ -103,6 +103,7 @@ class _Run:
         self.uses: dict[Path, list[Use]] = {}
         self.settings: dict[Path, Settings] = {}
         self.constraints: set[Path] = set()
+        self.ignored: set[tuple[str, str]] = set()
 
     def report(self, found: Found) -> Report:
         for done, target in enumerate(found.targets, start=1):
@@ -124,10 +125,12 @@ class _Run:
             tuple(sorted(self.undecided, key=lambda each: (each.path, each.line, each.message))),
             tuple(sorted(set(self.files))),
             self.hushed,
+            tuple(sorted(self.ignored)),
         )
 
     def _dockerfile(self, path: Path, dockerfile: Dockerfile, build: Build) -> None:
         file = _File(build.settings, path)
+        self.ignored |= {(selector, reason) for selector, reason in build.settings.ignore.items() if reason}
         self.files.append(dockerfile.source.path)
         subjects: list[object] = [dockerfile, build, *build.stages]
         found = self._checked(file, subjects)

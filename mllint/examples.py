@@ -111,11 +111,13 @@ def validate(rule: Rule, examples: Sequence[Case]) -> None:
 
 
 def run(case: Case, rule: Rule, folder: Path) -> list[str]:
-    """Write a case into an empty folder, lint it, and say what is not as the case has it, a line each."""
+    """Write a case into an empty folder, lint it, and say what is not as the case has it, a line each. All rules and
+    their strictest cases are on, unless the case has a `.mllint.yaml` that names a preset."""
     from mllint import lint
 
     case.write(folder)
-    return failures(case, rule, lint([folder], preset="all", cwd=folder))
+    names_preset = any(file.path == ".mllint.yaml" and b"preset:" in file.content for file in case.files)
+    return failures(case, rule, lint([folder], preset=None if names_preset else "all", cwd=folder))
 
 
 def failures(case: Case, rule: Rule, report: Report) -> list[str]:

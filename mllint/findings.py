@@ -126,3 +126,5 @@ class Report:
     """The paths that were checked: Dockerfiles and requirements files."""
     suppressed: int = 0
     """Findings hidden by comments in the files."""
+    ignored: tuple[tuple[str, str], ...] = ()
+    """What the configuration ignores and the reason it gives, where it gives one."""

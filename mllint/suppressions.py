@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 UNUSED = "ML001"
 """The rule about comments that hide nothing."""
 
-_OURS = re.compile(r"(?:^|#)\s*mllint:\s*(?P<verb>[\w-]*)[ \t]*(?P<bracket>\[(?P<names>[^\]]*)\]?)?(?P<reason>.*)", re.I)
-_HADOLINT = re.compile(r"hadolint\s+(?P<reach>global\s+|stage\s+)?ignore\s*=\s*(?P<names>[\w\s,]+?)\s*(?:#.*)?", re.I)
-_TALLY = re.compile(r"tally\s+(?P<reach>global\s+)?ignore\s*=\s*(?P<names>[^;]+)(?:;.*)?", re.I)
-_BUILDKIT = re.compile(r"check\s*=\s*(?:[^;]*;)*?\s*skip\s*=\s*(?P<names>[^;]+)(?:;.*)?", re.I)
+_OURS = re.compile(r"(?i)(?:^|#)\s*mllint:\s*(?P<verb>[\w-]*)[ \t]*(?P<bracket>\[(?P<names>[^\]]*)\]?)?(?P<reason>.*)")
+_HADOLINT = re.compile(r"(?i)hadolint\s+(?P<reach>global\s+|stage\s+)?ignore\s*=\s*(?P<names>[\w\s,]+?)\s*(?:#.*)?")
+_TALLY = re.compile(r"(?i)tally\s+(?P<reach>global\s+)?ignore\s*=\s*(?P<names>[^;]+)(?:;.*)?")
+_BUILDKIT = re.compile(r"(?i)check\s*=\s*(?:[^;]*;)*?\s*skip\s*=\s*(?P<names>[^;]+)(?:;.*)?")
 _PEERS = (("hadolint", _HADOLINT), ("tally", _TALLY), ("buildkit", _BUILDKIT))
 _NAME = re.compile(r"[^,\s]+")
 

@@ -80,5 +80,6 @@ def _is_excluded(path: Path, is_folder: bool, settings: Settings) -> bool:
 
 
 def is_git_ignored(path: Path) -> bool:
-    """Whether the ignore files of its repository (without one: of its own folder) ignore a file, there or not."""
-    return ignored_at(path.parent).ignores(path.name, is_dir=False)
+    """Whether the ignore files of its repository (without one: of its own folder) ignore a file or folder, there or
+    not."""
+    return ignored_at(path.parent).ignores(path.name, is_dir=True)

@@ -22,7 +22,10 @@ STEP = {
     "properties": {"name": TEXT, "id": TEXT, "if": TEXT, "env": {"additionalProperties": TEXT}},
     "oneOf": [
         {"required": ["run", "shell"], "properties": {"run": TEXT, "shell": {"const": "bash"}}},
-        {"required": ["uses"], "properties": {"uses": {"type": "string", "pattern": "^[^@]+@[0-9a-f]{40}$"}, "with": {}}},
+        {
+            "required": ["uses"],
+            "properties": {"uses": {"type": "string", "pattern": "^[^@]+@[0-9a-f]{40}$"}, "with": {}},
+        },
     ],
     "unevaluatedProperties": False,
 }
@@ -92,7 +95,7 @@ class Runner:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "RUNNER_"))}
         environment |= {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "RUNNER_OS": {"nt": "Windows"}.get(os.name, "Linux"),
+            "RUNNER_OS": "Linux",
             "RUNNER_TEMP": str(self.folder),
             "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_WORKSPACE": str(self.workspace),
@@ -191,8 +194,10 @@ def test_the_other_inputs_are_the_options_of_check(runner):
     settings = runner.workspace / "my settings.yaml"
     settings.write_text("ignore: {ML303: reviewed}\n")
     assert annotations(runner.step("Check", config=settings.name)) == ["root/Dockerfile ML201"]
-    finished = runner.step("Check", paths="root/Dockerfile", context="shell form", preset="default")
-    assert annotations(finished) == ["root/Dockerfile ML201"]
+    assert "sound/Dockerfile ML101" in annotations(runner.step("Check", preset="strict"))
+    (runner.workspace / "empty context").mkdir()
+    finished = runner.step("Check", paths="sound", context="empty context", select="ML503")
+    assert set(annotations(finished)) == {"sound/Dockerfile ML503"}
 
 
 def test_a_path_that_is_not_there_fails_the_step(runner):

@@ -146,6 +146,7 @@ def test_configuration_of_the_nearest_folder_counts(folder: Path):
         (folder / name / "Dockerfile").write_text(ROOT)
     (folder / "a" / "pyproject.toml").write_text('[tool.mllint.ignore]\nroot-user = "the platform sets the user"\n')
     assert [line.split(":")[0] for line in lines(".")] == ["b/Dockerfile"]
+    assert "Ignored by configuration: root-user (the platform sets the user)" in run("check").stdout
 
 
 def test_severity_and_per_path_ignores(folder: Path):

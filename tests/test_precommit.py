@@ -23,7 +23,8 @@ requirements.txt requirements-dev.in api/requirements/base.txt constraints.txt g
 uv.lock poetry.lock pylock.toml pylock.gpu.toml Pipfile Pipfile.lock pyproject.toml setup.cfg
 environment.yml environment.yaml conda.yaml environment-gpu.yml conda-lock.yml
 compose.yaml docker-compose.yml docker-compose.gpu.yml compose.override.yaml .mllint.yaml .mllint.yml
-main.py src/app/serve.py entrypoint.sh train.ipynb .env .env.production prod.env pip.conf id_rsa tls.key gcp-credentials.json
+main.py src/app/serve.py entrypoint.sh train.ipynb .env .env.production prod.env
+pip.conf id_rsa tls.key gcp-credentials.json
 models/model.joblib weights.safetensors net.pt net.pth model.onnx model.bin
 """.split()
 OTHERS = """

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from functools import cache
+from typing import Any
 
 from mllint import facts
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
+from mllint.image.base import common_name, is_built_here
 from mllint.image.stage import Stage
 from mllint.sources.reference import Reference
 
@@ -16,37 +17,47 @@ from mllint.sources.reference import Reference
 def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     """A base whose name means another image next month."""
     reference = stage.base.reference
-    if reference is None or reference.digest or stage not in stage.build.needed:
+    if reference is None or reference.digest or is_built_here(reference) or not _is_first_use(stage):
         return
     where = Location(stage.build.source, stage.instruction.words[0].span)
     written = stage.instruction.words[0].text
-    by = f" (from {written})" if "$" in written else ""
+    name = f"{stage.base.text} (from {written})" if "$" in written else stage.base.text
     related = tuple(_defaults(stage, written))
     if reference.tag is None:
-        message = f"{stage.base.text}{by} has no tag: it is :latest, another image from one build to the next"
-        yield Finding(where, message, "name an exact version, as in python:3.11.15-slim-bookworm", related)
-    elif re.fullmatch(_moving(), reference.tag):
-        message = f"{stage.base.text}{by} follows a moving tag: another image from one build to the next"
-        yield Finding(where, message, "name an exact version instead of the moving tag", related)
-    elif missing := _floating_parts(reference):
-        message = f"{stage.base.text}{by} names no {' and no '.join(missing)}: it changes under an unchanged Dockerfile"
-        yield Finding(where, message, f"add the {' and the '.join(missing)} to the tag", related)
+        message = f"{name} has no tag, which means :latest: a rebuild can start from another image"
+        yield Finding(where, message, _exactly(reference), related)
+    elif any(re.fullmatch(row["moving"], reference.tag) for row in _rows(reference, "moving")):
+        message = f"{name} follows a moving tag: a rebuild can start from another image"
+        yield Finding(where, message, _exactly(reference), related)
+    elif missing := [row for row in _rows(reference, "what") if not re.search(row["pattern"], reference.tag)]:
+        parts = " and no ".join(row["what"] for row in missing)
+        message = f"{name} names no {parts}: a rebuild can start from another image"
+        yield Finding(where, message, _exactly(reference), related)
     else:
-        message = f"{stage.base.text}{by} has no digest: whoever can push the tag can change the image"
-        yield Finding(where, message, "add @sha256:… behind the tag", related, is_strict=True)
+        message = f"{name} has no digest: whoever can push the tag can change the image"
+        repair = "add the digest behind the tag: docker buildx imagetools inspect shows it"
+        yield Finding(where, message, repair, related, is_strict=True)
 
 
-@cache
-def _moving() -> re.Pattern[str]:
-    return re.compile(facts.table("image_tags")["moving"])
+def _exactly(reference: Reference) -> str:
+    example = next((row["as_in"] for row in _rows(reference, "as_in")), None)
+    if example is None:
+        return "name an exact version in the tag, or the digest"
+    return f"name the exact version, as in {reference.familiar}:{example}"
 
 
-def _floating_parts(reference: Reference) -> list[str]:
-    """What the tag of a known image leaves open."""
-    for row in facts.rows("image_tags"):
-        if fnmatchcase(reference.familiar, row["image"]):
-            return [part["what"] for part in row["parts"] if not re.search(part["pattern"], reference.tag or "")]
-    return []
+def _rows(reference: Reference, column: str) -> Iterator[dict[str, Any]]:
+    name = common_name(reference)
+    return (row for row in facts.rows("image_tags") if column in row and fnmatchcase(name, row["image"]))
+
+
+def _is_first_use(stage: Stage) -> bool:
+    """Whether the image needs the stage, and none above it has the same variable for its base: one edit mends all."""
+    written = stage.instruction.words[0].text
+    needed = stage.build.needed
+    return stage in needed and not any(
+        "$" in written and other.index < stage.index and other.instruction.words[0].text == written for other in needed
+    )
 
 
 def _defaults(stage: Stage, written: str) -> Iterator[Related]:

@@ -1,53 +1,120 @@
 """ML5: what the build is sent, and what of it reaches the image."""
 
-import difflib
-import re
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Sequence
 
-from mllint import facts
 from mllint.checks import check
 from mllint.findings import Finding, Location, Severity
-from mllint.image.context import Context, Entry
-from mllint.image.copies import Copy, CopySource
+from mllint.image.ballast import Ballast, find_ballast
+from mllint.image.build import Build
+from mllint.image.context import Context
+from mllint.image.copies import Copy, CopySource, arrives_in_image
+from mllint.image.missing import is_expected, looks_written, near_path
 from mllint.image.stage import Stage, Step
-from mllint.walking import is_git_ignored
+
+# What a service does read, however large.
+_MODELS = (".bin", ".engine", ".gguf", ".h5", ".joblib", ".keras", ".model", ".onnx", ".pb", ".pickle", ".pkl", ".plan")
+_MORE_MODELS = (".pt", ".pth", ".safetensors", ".tflite")
+_HEAVY = 10_000_000
 
 
 @check("ML501")
-def missing_dockerignore(stage: Stage) -> Iterator[Finding]:
-    """The whole folder is copied and nothing is kept out."""
-    context = stage.build.context
-    copy = _first_of_all(stage)
-    if copy is None or context.ignore is not None or stage not in stage.build.needed:
+def missing_dockerignore(build: Build) -> Iterator[Finding]:
+    """The whole folder is copied and no ignore file keeps anything out."""
+    context = build.context
+    if not _is_settled(context) or any(context.find(name) for name in context.ignore_names):
         return
-    junk = list(_junk(context, ""))
-    files = list(context.files())
+    found = [
+        (stage, step.copy) for stage in build.needed for step in stage.steps if step.copy and step.copy.takes_all()
+    ]
+    if found:
+        # That of the image before that of a builder.
+        yield _unfiltered(build, min(found, key=lambda each: not each[0].is_in_image)[1])
+
+
+def _is_settled(context: Context) -> bool:
+    """Whether the context is known, or at least the folder in which a lone `COPY . .` stands."""
+    return context.is_certain or context.holds_dockerfile
+
+
+def _unfiltered(build: Build, copy: Copy) -> Finding:
+    ballast = list(find_ballast(build))
+    files = list(build.context.files())
     total = sum(entry.size for entry in files)
-    if not junk and total < 10_000_000:
-        return
-    largest = sorted(_weights(context, files).items(), key=lambda item: (-item[1], item[0]))[:3]
-    named = ", ".join(f"{name} {_size(size)}" for name, size in largest)
-    useless = f"; {junk[0][0].path} ({junk[0][1]}) among them" if junk else ""
-    message = f"no .dockerignore: {_size(total)} go to the build and into the image, most of it {named}{useless}"
-    repair = "write a .dockerignore: " + " ".join(dict.fromkeys([*(entry.path for entry, _ in junk[:4]), ".git", "__pycache__", ".venv"]))
-    yield Finding(Location(stage.build.source, copy.step.instruction.span), message, repair)
+    useless = f"; no service reads {_listed(ballast)}" if ballast else ""
+    message = (
+        f"{copy.written} sends {_size(total)} to the build, as there is no .dockerignore:"
+        f" {_largest(build.context)}{useless}"
+    )
+    lines = dict.fromkeys([*(each.pattern for each in ballast), ".git", "**/__pycache__", ".venv"])
+    other = sum(entry.size for entry in files if not entry.path.endswith((*_MODELS, *_MORE_MODELS)))
+    return Finding(
+        Location(build.source, copy.step.instruction.span),
+        message,
+        f"write a .dockerignore with the lines {' '.join(lines)}",
+        is_strict=not ballast and other < _HEAVY,
+    )
 
 
-def _first_of_all(stage: Stage) -> Copy | None:
-    for step in stage.steps:
-        if step.copy is not None and step.copy.takes_all():
-            return step.copy
-    return None
-
-
-def _weights(context: Context, files: list[Entry]) -> dict[str, int]:
-    """The size of each file and folder right below the root."""
+def _largest(context: Context) -> str:
+    """The three largest things right below the root."""
     weights: dict[str, int] = {}
-    for entry in files:
+    for entry in context.files():
         name, slash, _ = entry.path.partition("/")
         weights[name + slash] = weights.get(name + slash, 0) + entry.size
-    return weights
+    largest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:3]
+    return ", ".join(f"{name} {_size(size)}" for name, size in largest) or "no file"
+
+
+@check("ML502")
+def unignored_context_files(build: Build) -> Iterator[Finding]:
+    """A COPY brings version control data, environments, notebooks or caches into the image."""
+    seen: set[str] = set()
+    for stage in build.needed if _is_settled(build.context) else ():
+        for step in stage.steps:
+            if step.copy is not None and step.copy.origin == "context":
+                found = [each for each in _brought(stage, step.copy) if each.entry.path not in seen]
+                seen.update(each.entry.path for each in found)
+                if found:
+                    yield _useless(build, step.copy, found)
+
+
+def _brought(stage: Stage, copy: Copy) -> Iterator[Ballast]:
+    """The ballast that a copy carries into the image along with what it names."""
+    for source in copy.sources:
+        for match in source.matches(stage.build.context):
+            for each in find_ballast(stage.build, match.path) if match.is_folder else ():
+                if not source.leaves_out(match, each.entry.path) and _arrives(stage, copy, source, each):
+                    yield each
+
+
+def _arrives(stage: Stage, copy: Copy, source: CopySource, ballast: Ballast) -> bool:
+    if ballast.is_shallow and not copy.takes_all():
+        return False
+    if stage.is_in_image:
+        return True
+    removed = (word.value for step in stage.steps for each in step.commands if each.name == "rm" for word in each.words)
+    is_removed = any(ballast.entry.name in word.split("/") for word in removed)
+    return not is_removed and arrives_in_image(stage, copy, source, ballast.entry.path)
+
+
+def _useless(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> Finding:
+    size = _size(sum(each.size for each in ballast))
+    message = f"{copy.written} brings {_listed(ballast)} into the image, {size} that no service reads"
+    lines = dict.fromkeys(each.pattern for each in ballast)
+    repair = f"add to .dockerignore the lines {' '.join(lines)}"
+    return Finding(Location(build.source, copy.step.instruction.span), message, repair)
+
+
+def _listed(ballast: Sequence[Ballast]) -> str:
+    """The first of each kind, and how many more of it there are."""
+    kinds: dict[str, list[str]] = {}
+    for each in ballast:
+        kinds.setdefault(each.what, []).append(each.entry.path)
+    named = [
+        f"{paths[0]} ({what})" if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more ({what})"
+        for what, paths in kinds.items()
+    ]
+    return ", ".join(named[:3]) + (" and more" if len(named) > 3 else "")
 
 
 def _size(count: int) -> str:
@@ -57,121 +124,49 @@ def _size(count: int) -> str:
     return f"{count} B"
 
 
-@check("ML502")
-def unignored_context_files(stage: Stage) -> Iterator[Finding]:
-    """A COPY brings version control data, environments, notebooks or caches into the image."""
-    if not stage.is_in_image:
-        return
-    for step in stage.steps:
-        copy = step.copy
-        if copy is None or copy.origin != "context":
-            continue
-        for source in copy.sources:
-            yield from _useless(stage, step, source)
-
-
-def _useless(stage: Stage, step: Step, source: CopySource) -> Iterator[Finding]:
-    context = stage.build.context
-    found = context.find(source.path) if isinstance(source.path, str) and not source.has_wildcard else None
-    if found is None or not found.is_folder:
-        return
-    junk = [(entry, what) for entry, what in _junk(context, found.path)]
-    if not junk:
-        return
-    named = ", ".join(f"{entry.path} ({what})" for entry, what in junk[:3])
-    more = f" and {len(junk) - 3} more" if len(junk) > 3 else ""
-    message = f"{step.instruction.keyword} {source.word.text} brings {named}{more} into the image, which needs none of it"
-    repair = "add to .dockerignore: " + " ".join(entry.path for entry, _ in junk[:6])
-    yield Finding(Location(stage.build.source, step.instruction.span), message, repair)
-
-
-def _junk(context: Context, folder: str) -> Iterator[tuple[Entry, str]]:
-    """Files and folders that no image needs, the outermost of each."""
-    for entry in context.tree.children(folder):
-        if context.ignore is not None and entry.is_folder and context.ignore.prunes(entry.path):
-            continue
-        what = _what(context, entry)
-        if what is not None and not context.excludes(entry.path):
-            yield entry, what
-        elif entry.is_folder:
-            yield from _junk(context, entry.path)
-
-
-def _what(context: Context, entry: Entry) -> str | None:
-    for row in facts.rows("useless_files"):
-        if (row["kind"] == "folder") is entry.is_folder and fnmatchcase(entry.name, row["name"]):
-            return row["what"]
-    if entry.is_folder and any(child.name == "pyvenv.cfg" for child in context.tree.children(entry.path)):
-        return "a virtual environment"
-    return None
-
-
 @check("ML503")
 def copy_source_missing(stage: Stage) -> Iterator[Finding]:
     """A COPY names a file that the context does not have."""
     if stage not in stage.build.needed:
         return
-    context = stage.build.context
     for step in stage.steps:
-        copy = step.copy
-        if copy is None or copy.origin != "context":
-            continue
-        for source in copy.sources:
-            if isinstance(source.path, str) and not source.is_remote and not source.has_wildcard and "$" not in source.word.text:
-                if context.find(source.path) is None and _says_something(stage, source.path):
-                    yield _missing(stage, step, source, source.path)
+        for source in step.copy.sources if step.copy and step.copy.origin == "context" else ():
+            if _is_plain(source) and not source.matches(stage.build.context) and _is_telling(stage, source):
+                yield _missing(stage, step, source)
 
 
-def _missing(stage: Stage, step: Step, source: CopySource, path: str) -> Finding:
+def _is_plain(source: CopySource) -> bool:
+    return isinstance(source.path, str) and not (source.is_remote or source.has_wildcard or "$" in source.word.text)
+
+
+def _is_telling(stage: Stage, source: CopySource) -> bool:
+    """Whether the absence is a mistake of the Dockerfile rather than of the context that was guessed."""
+    assert isinstance(source.path, str)
     context = stage.build.context
-    near = _near(context, path)
+    if is_expected(stage.build, source.path):
+        return False
+    return context.is_certain or _fits(stage.build, source.path) or near_path(context, source.path) is not None
+
+
+def _fits(build: Build, path: str) -> bool:
+    """Whether the context has nearly all that is copied from it by name besides."""
+    copies = [step.copy for stage in build.stages for step in stage.steps if step.copy]
+    named = [source for copy in copies if copy.origin == "context" for source in copy.sources if _is_plain(source)]
+    others = [source for source in named if source.path not in ("", path)]
+    missing = sum(not source.matches(build.context) for source in others)
+    return len(others) > 3 * missing
+
+
+def _missing(stage: Stage, step: Step, source: CopySource) -> Finding:
+    assert isinstance(source.path, str)
+    context = stage.build.context
+    near = near_path(context, source.path)
+    place = context.inputs.display(context.root)
+    message = f"{source.path} is not in the build context {place}: {step.instruction.keyword} fails"
+    if source.word.text.startswith("../"):
+        message = f"{source.word.text} leaves the build context {place}: {step.instruction.keyword} fails"
     where = Location(stage.build.source, source.word.span)
-    message = f"{path} is not in the build context {context.inputs.display(context.root)}: {step.instruction.keyword} fails"
     if near is not None:
-        return Finding(where, message, f"did you mean {near}?")
-    return Finding(where, message, "commit it, or say what makes it before the build", severity=Severity.INFO)
-
-
-_PRODUCT = re.compile(r"(?:^|/)(?:dist|build|target|out|output|bin|wheels?|artifacts?|node_modules|\.next)(?:/|$)|\.(?:whl|jar|tar|gz|tgz|zip|deb)$")
-_MODEL = re.compile(r"\.(?:pkl|pickle|joblib|pt|pth|onnx|h5|keras|safetensors|bin|gguf|pb|model|ckpt|npz?|csv|parquet)$")
-
-
-def _says_something(stage: Stage, path: str) -> bool:
-    """Whether a missing file is a mistake: not where the context is a guess that fits nothing else, nor for what git
-    ignores, for models that a store keeps, and for what builds make."""
-    context = stage.build.context
-    if _PRODUCT.search(path) or is_git_ignored(context.root / path):
-        return False
-    if any(context.find(f"{path}{ending}") for ending in (".dvc", ".gdrive", ".url")):
-        return False
-    if _MODEL.search(path) and _near(context, path) is None:
-        return False
-    return context.is_certain or _most_others_found(stage, path)
-
-
-def _most_others_found(stage: Stage, path: str) -> bool:
-    others = [
-        source.path
-        for each in stage.build.stages
-        for step in each.steps
-        if step.copy is not None and step.copy.origin == "context"
-        for source in step.copy.sources
-        if isinstance(source.path, str) and source.path not in ("", path) and not source.has_wildcard and not source.is_remote
-    ]
-    found = sum(context_has is not None for context_has in map(stage.build.context.find, others))
-    return found > 0 and found * 2 > len(others)
-
-
-def _near(context: Context, path: str) -> str | None:
-    """A path in the tree that the missing one may have meant: another case or spelling beside it, or the same name
-    elsewhere, if only once."""
-    folder, _, name = path.rpartition("/")
-    beside = {entry.name: entry.path for entry in context.tree.children(folder)} if context.find(folder) else {}
-    lower = {each.lower(): each for each in beside}
-    if name.lower() in lower:
-        return beside[lower[name.lower()]]
-    close = difflib.get_close_matches(name, beside, 1, 0.85)
-    if close:
-        return beside[close[0]]
-    same = [entry.path for entry in context.files() if entry.name == name][:2] if "." in name else []
-    return same[0] if len(same) == 1 else None
+        return Finding(where, f"{message}; {near} is there", f"write {near}")
+    repair = "commit it; where something makes it before the build, switch this rule off here"
+    return Finding(where, message, repair, severity=Severity.INFO, is_strict=not looks_written(source.path))

@@ -45,7 +45,7 @@ def invalid_requirement(requirements: Requirements) -> Iterator[Finding]:
     source = requirements.file.source
     lines = [line for line in requirements.file.lines if not isinstance(line, Empty)]
     broken = [line for line in lines if isinstance(line, Invalid)]
-    if len(broken) > 3 and 2 * len(broken) > len(lines):
+    if len(broken) > 3 and 3 * len(broken) > 2 * len(lines):
         message = f"pip cannot read {len(broken)} of the {len(lines)} lines: this is no requirements file"
         repair = "a requirements file names one distribution a line: pip freeze writes such a file"
         yield Finding(Location(source, broken[0].at), message, repair)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from mllint.checks import check
 from mllint.findings import Finding, Location
 from mllint.image.commands import Executed
+from mllint.image.copies import context_path, relative
 from mllint.image.stage import Stage, Step
+from mllint.image.values import Unknown
 
 _LISTS = "/var/lib/apt/lists"
 
@@ -17,12 +19,15 @@ def apt_lists_kept(stage: Stage) -> Iterator[Finding]:
     """The package lists of apt stay in a layer of the image."""
     if not stage.is_in_image:
         return
-    for step in stage.steps:
-        update = next((each for each in step.commands if _updates(each)), None)
-        if update is None or _removes_lists(step) or _mounts_lists(step):
+    for at, step in enumerate(stage.steps):
+        updates = [index for index, each in enumerate(step.commands) if each.is_certain and _updates(each)]
+        if not updates or _mounts_lists(step) or _removes_lists(stage, step, updates[-1]):
             continue
-        message = "apt-get update leaves its package lists in this layer: tens of megabytes that are out of date tomorrow"
-        repair = "end the same RUN with: && rm -rf /var/lib/apt/lists/*"
+        update = step.commands[updates[0]]
+        message = f"{update.name} update leaves the package lists in this layer of the image, where nothing reads them"
+        repair = f"end this RUN with: && rm -rf {_LISTS}/*"
+        if _is_awaited(stage.steps[at + 1 :]):
+            repair = f"join the installs that follow to this RUN, and end it with: && rm -rf {_LISTS}/*"
         yield Finding(Location(stage.build.source, update.span), message, repair)
 
 
@@ -31,24 +36,38 @@ def _updates(each: Executed) -> bool:
     return each.name in ("apt-get", "apt", "aptitude") and verbs[:1] == ["update"]
 
 
-def _removes_lists(step: Step) -> bool:
-    for each in step.commands:
+def _is_awaited(later: tuple[Step, ...]) -> bool:
+    """Whether a later RUN installs by the lists of this one."""
+    for step in later:
+        if any(_updates(each) for each in step.commands):
+            return False
+        if any(install.manager.name == "apt" for install in step.installs):
+            return True
+    return False
+
+
+def _mounts_lists(step: Step) -> bool:
+    return any(isinstance(mount.target, Unknown) or _covers_lists(mount.target) for mount in step.mounts)
+
+
+def _removes_lists(stage: Stage, step: Step, update: int) -> bool:
+    """Whether they are removed behind the update that has this index."""
+    for each in step.commands[update + 1 :]:
         if each.name in ("apt-get", "apt") and {"dist-clean", "distclean"} & set(each.arguments):
             return True
         if each.name in ("rm", "find", "rmdir") and any(_covers_lists(word) for word in each.arguments):
+            return True
+        if any(_is_script_about_lists(stage, step, word.value) for word in each.words[:2]):
             return True
     return False
 
 
 def _covers_lists(path: str) -> bool:
-    path = re.sub(r"/?[*?].*$", "", path)
-    folder = posixpath.normpath(path) if path else ""
-    return folder == _LISTS or (folder != "" and folder != "/" and f"{_LISTS}/".startswith(f"{folder}/"))
+    folder = posixpath.normpath(re.sub(r"/?[*?{].*$", "", path)) if path.startswith("/") else ""
+    return folder.startswith("/var/") and (relative(_LISTS, folder) is not None or relative(folder, _LISTS) is not None)
 
 
-def _mounts_lists(step: Step) -> bool:
-    for word in step.instruction.flag_words:
-        target = re.search(r"(?:target|dst|destination)=([^,]+)", word.text)
-        if word.text.startswith("--mount=") and target and _covers_lists(target.group(1)):
-            return True
-    return False
+def _is_script_about_lists(stage: Stage, step: Step, path: str) -> bool:
+    found = context_path(stage, step, path) if path.startswith("/") else None
+    text = stage.build.context.text(found) if found else None
+    return text is not None and _LISTS in text.text

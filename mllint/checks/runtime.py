@@ -3,64 +3,112 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.findings import Finding, Location
+from mllint.findings import Finding, Location, Related
 from mllint.image import service
-from mllint.image.stage import Stage
+from mllint.image.commands import Executed, argv
+from mllint.image.service import Process, Script, Server
+from mllint.image.stage import Stage, Step
 from mllint.sources.dockerfile import Instruction
 
 # What decides there whether a container is healthy is a probe of the platform; HEALTHCHECK is not read.
 _OWN_PROBES = frozenset(
-    {"kubernetes", "openshift", "kserve", "knative", "sagemaker", "vertex", "cloud-run", "lambda", "azure-ml", "hf-spaces"}
+    "kubernetes openshift kserve knative sagemaker vertex cloud-run lambda azure-ml hf-spaces".split()
 )
 
 
 @check("ML301")
 def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
     """A server without a HEALTHCHECK."""
-    if not stage.is_final or stage.build.settings.platform in _OWN_PROBES or stage.last("HEALTHCHECK") is not None:
+    build = stage.build
+    if not stage.is_final or build.settings.platform in _OWN_PROBES or stage.last("HEALTHCHECK") is not None:
         return
-    server = service.server(stage)
     process = service.process(stage)
-    if server is None or process is None:
+    server = service.server(stage, process) if process else None
+    if process is None or server is None or server.is_notebook:
         return
-    message = f"{server.name} serves without a HEALTHCHECK: a hung or still loading model counts as up"
-    port = server.port or "8000"
-    repair = (
-        "HEALTHCHECK --start-period=60s CMD python -c \"import urllib.request as r;"
-        f" r.urlopen('http://127.0.0.1:{port}/health', timeout=3)\""
-    )
-    yield Finding(Location(stage.build.source, process.step.instruction.span), message, repair)
+    if any(each.healthcheck is not None for each in build.services):
+        return
+    message = f"{server.name} serves without a HEALTHCHECK: Docker calls it up while it still loads and when it hangs"
+    yield Finding(Location(build.source, process.instruction.span), message, _probe(server))
+
+
+def _probe(server: Server) -> str:
+    url = f"http://127.0.0.1:{server.port or '$PORT'}{server.health or '/health'}"
+    if server.is_native:
+        return f"HEALTHCHECK --start-period=60s CMD and a command that fails unless {url} answers"
+    python = server.executed.name if service.PYTHON.fullmatch(server.executed.name) else "python"
+    probe = f"import urllib.request as r; r.urlopen('{url}', timeout=3)"
+    whose = "" if server.health else ", with a path that the service answers"
+    return f'HEALTHCHECK --start-period=60s CMD {python} -c "{probe}"{whose}'
 
 
 @check("ML303")
 def shell_form_server(stage: Stage) -> Iterator[Finding]:
     """A server below a shell that passes no signal on."""
     process = service.process(stage) if stage.is_final else None
-    server = service.server(stage) if process else None
-    if process is None or server is None or not _shell_stays(stage) or _signals_group(process):
+    server = service.server(stage, process) if process else None
+    if process is None or server is None or server.is_notebook or "exec" in server.executed.wrappers:
         return
-    step = next(each for each in (process.command, process.entrypoint) if each and _runs(each.instruction, server))
-    instruction = step.instruction
-    by_shell = not instruction.is_exec_form or instruction.words[0].text.rpartition("/")[2] in ("sh", "dash")
-    if not by_shell or "exec" in server.executed.wrappers:
+    if _signals_group(process):
         return
+    script, started = _without_exec(process, server)
+    step = _named_by(process, server)
+    if script is not None and started is not None:
+        yield _below_script(stage, process, server, script, started)
+    elif step is not None and _shell_stays(stage, step):
+        yield _below_shell(stage, step.instruction, server)
+
+
+def _below_shell(stage: Stage, instruction: Instruction, server: Server) -> Finding:
     form = "by way of sh -c" if instruction.is_exec_form else "in shell form"
     message = (
-        f"{instruction.keyword} {form} keeps /bin/sh as process 1, which passes no SIGTERM on:"
-        f" {server.name} is killed after the grace period and requests in flight are lost"
+        f"{instruction.keyword} {form} leaves a shell in front of {server.name} that passes no SIGTERM on:"
+        " docker stop waits, then kills it with its requests in flight"
     )
-    repair = f'use the exec form, {instruction.keyword} ["{server.executed.name}", …], or put exec in front of the command'
-    yield Finding(Location(stage.build.source, instruction.span), message, repair)
+    repair = (
+        f'use the exec form, {instruction.keyword} ["{server.executed.name}", ...], or write exec before the command'
+    )
+    return Finding(Location(stage.build.source, instruction.span), message, repair)
 
 
-def _runs(instruction: Instruction, server: service.Server) -> bool:
-    return instruction.span.start <= server.executed.span.start < instruction.span.end
+def _below_script(stage: Stage, process: Process, server: Server, script: Script, started: Executed) -> Finding:
+    name = script.source.path.rpartition("/")[2]
+    message = (
+        f"{name} runs {server.name} without exec, so its shell stays in front and passes no SIGTERM on:"
+        " docker stop waits, then kills it with its requests in flight"
+    )
+    related = (Related(Location(script.source, started.span), "the server is started here"),)
+    where = Location(stage.build.source, process.instruction.span)
+    return Finding(where, message, f"write exec {started.words[0].text} in {name}", related)
 
 
-def _shell_stays(stage: Stage) -> bool:
-    """Whether the shell is dash, the /bin/sh of Debian and Ubuntu: bash and busybox replace themselves by the last
-    command (tried with dash 0.5.12 and bash 5.2)."""
-    shell = stage.end.shell[0] if stage.end.shell else ""
+def _without_exec(process: Process, server: Server) -> tuple[Script, Executed] | tuple[None, None]:
+    """The script whose shell waits for the server, and the command that starts it: its own or `"$@"`, the CMD. One that
+    starts it in the background or sets a trap may stop it well."""
+    for script in process.scripts:
+        if any(each.name == "trap" for each in script.commands):
+            continue
+        for each in script.commands:
+            starts = each is server.executed or (each.is_certain and each.words[0].value == "$@")
+            in_background = script.source.text[each.span.end :].lstrip(" \t").startswith("&")
+            if starts and not in_background and "exec" not in each.wrappers:
+                return script, each
+    return None, None
+
+
+def _named_by(process: Process, server: Server) -> Step | None:
+    """The instruction that the server's command stands in; None where the base brings it."""
+    at = server.executed.words[0].span.start
+    for step in (process.command, process.entrypoint):
+        if step is not None and step.instruction.span.start <= at < step.instruction.span.end:
+            return step
+    return None
+
+
+def _shell_stays(stage: Stage, step: Step) -> bool:
+    """Whether dash, the /bin/sh of Debian and Ubuntu, runs the server: bash and busybox replace themselves by the last
+    command they are given with -c (tried with dash 0.5.12 and bash 5.2)."""
+    shell = step.instruction.words[0].text if step.instruction.is_exec_form else "".join(step.before.shell[:1])
     if shell.rpartition("/")[2] not in ("sh", "dash"):
         return False
     return stage.root.base.family in ("debian", "ubuntu") or any(
@@ -68,10 +116,10 @@ def _shell_stays(stage: Stage) -> bool:
     )
 
 
-def _signals_group(process: service.Process) -> bool:
+def _signals_group(process: Process) -> bool:
     """Whether process 1 passes signals to the whole process group, so that a shell in between does no harm."""
     if process.entrypoint is None or not process.entrypoint.instruction.is_exec_form:
         return False
-    words = [word.text for word in process.entrypoint.instruction.words]
-    name = words[0].rpartition("/")[2]
-    return name == "dumb-init" or (name == "tini" and "-g" in words)
+    words = [word.value for word in argv(process.entrypoint.instruction)]
+    program = "".join(words[:1]).rpartition("/")[2]
+    return program == "dumb-init" or (program == "tini" and "-g" in words)

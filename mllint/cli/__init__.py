@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from io import TextIOWrapper
@@ -43,6 +44,8 @@ def _options(
 
 def main() -> None:
     """The console script. Exit codes: 0 clean, 1 findings, 2 unusable input or usage, 130 interrupted."""
+    # A run is short and leaves few reference cycles: looking for them costs a sixth of the time.
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A file may hold what the terminal's encoding does not: show it escaped rather than fail.

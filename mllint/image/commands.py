@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mllint.sources.dockerfile import Instruction
 
-_POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+POSIX_SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 # Programs that run the command behind their own options; the value tells which options take a word of their own.
 _WRAPPERS = {
     "catatonit": "",
@@ -93,7 +93,7 @@ def shell_text(instruction: Instruction) -> Logical | None:
     first = instruction.heredocs[0]
     if re.fullmatch(r"\d*<<-?\s*\S+", instruction.rest.text.strip()):
         interpreter = re.match(r"#!\s*(\S+)(?:\s+(\S+))?", first.content)
-        if interpreter and _interpreter_name(interpreter) not in _POSIX_SHELLS:
+        if interpreter and _interpreter_name(interpreter) not in POSIX_SHELLS:
             return None
         return first.body
     return instruction.rest
@@ -107,14 +107,19 @@ def _interpreter_name(match: re.Match[str]) -> str:
 def executed(instruction: Instruction) -> tuple[Executed, ...]:
     """Every program an instruction runs, in order."""
     if instruction.is_exec_form:
-        words = instruction.words[1:] if instruction.keyword == "HEALTHCHECK" else instruction.words
-        return tuple(from_argv(tuple(Word(word.text, word.text, True, word.span) for word in words)))
+        return tuple(from_argv(argv(instruction)))
     if instruction.keyword == "HEALTHCHECK":
         text = instruction.rest.text
         at = text.index(instruction.words[1].text, 4) if len(instruction.words) > 1 else len(text)
         return tuple(from_text(instruction.rest.part(at, len(text))))
     script = shell_text(instruction)
     return tuple(from_text(script)) if script is not None else ()
+
+
+def argv(instruction: Instruction) -> tuple[Word, ...]:
+    """The words of an exec form."""
+    words = instruction.words[1:] if instruction.keyword == "HEALTHCHECK" else instruction.words
+    return tuple(Word(word.text, word.text, True, word.span) for word in words)
 
 
 def from_text(logical: Logical, certain: bool = True) -> Iterator[Executed]:
@@ -135,7 +140,7 @@ def _unwrapped(command: Command, prefix: _Prefix, certain: bool) -> Iterator[Exe
     prefix.assignments.update({each.name: each.value for each in command.assignments if each.value})
     while words:
         name = words[0].value.rpartition("/")[2]
-        if name in _POSIX_SHELLS and (script := _script(words)):
+        if name in POSIX_SHELLS and (script := _script(words)):
             inner = Logical(script.value, (0,), (inner_start(script),))
             yield from from_text(inner, certain)
             return
@@ -152,9 +157,14 @@ def _unwrapped(command: Command, prefix: _Prefix, certain: bool) -> Iterator[Exe
 
 def _script(words: tuple[Word, ...]) -> Word | None:
     """The text of `sh -c TEXT` (also `-lc`, `-euo pipefail -c` …)."""
+    before = ""
     for index, word in enumerate(words[1:], start=1):
-        if word.value.startswith("-") and not word.value.startswith("--") and "c" in word.value[1:]:
+        value = word.value
+        if value.startswith("-") and not value.startswith("--") and "c" in value[1:]:
             return words[index + 1] if index + 1 < len(words) else None
+        if not value.startswith(("-", "+")) and not before.endswith("o"):
+            return None
+        before = value
     return None
 
 

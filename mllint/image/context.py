@@ -80,6 +80,11 @@ class Context:
         """The folder itself."""
         return self.tree.root
 
+    @property
+    def holds_dockerfile(self) -> bool:
+        """Whether the Dockerfile lies right in it, not in a folder of it."""
+        return "/" not in self.ignore_names[0]
+
     def excludes(self, path: str) -> bool:
         """Whether the ignore file keeps a path out."""
         return self.ignore is not None and self.ignore.excludes(path)

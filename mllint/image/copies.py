@@ -116,6 +116,13 @@ class Copy:
     """Absolute where it is known; a trailing slash is kept."""
 
     @property
+    def written(self) -> str:
+        """The instruction as a message names it, without flags and with few of its sources."""
+        words = [word.text for word in self.step.instruction.words]
+        shown = words if len(words) < 5 else [*words[:3], "...", words[-1]]
+        return " ".join([self.step.instruction.keyword, *shown])
+
+    @property
     def is_into_folder(self) -> bool:
         """Whether the destination is a folder for sure."""
         return len(self.sources) > 1 or (isinstance(self.destination, str) and self.destination.endswith("/"))
@@ -204,6 +211,41 @@ def context_path(stage: Stage, before: Step | None, path: str) -> str | None:
             if found is not None:
                 return found
     return None
+
+
+def arrives_in_image(stage: Stage, copy: Copy, source: CopySource, path: str) -> bool:
+    """Whether a path of the context that a source of a copy brings becomes part of a layer of the image."""
+    if stage.is_in_image:
+        return True
+    for match in source.matches(stage.build.context):
+        inside = relative(path, match.path)
+        for place in copy.places(source, match.path, match.is_folder) if inside is not None else ():
+            if reaches_image(stage, posixpath.join(place, inside) if inside else place):
+                return True
+    return False
+
+
+def reaches_image(stage: Stage, path: str) -> bool:
+    """Whether a file of a stage becomes part of a layer of the image, in its own place or copied to another."""
+    if stage.is_in_image:
+        return True
+    for other in stage.build.stages[stage.index + 1 :]:
+        if other.base.stage == stage.index and reaches_image(other, path):
+            return True
+        taken = (place for step in other.steps if step.copy for place in _taken(step.copy, stage, path))
+        if any(reaches_image(other, place) for place in taken):
+            return True
+    return False
+
+
+def _taken(copy: Copy, stage: Stage, path: str) -> Iterator[str]:
+    """Where a copy from a stage puts one of its files."""
+    if copy.stage != stage.index or isinstance(copy.destination, Unknown):
+        return
+    for source in copy.sources:
+        inside = relative(path, f"/{source.path}") if isinstance(source.path, str) else None
+        if inside is not None:
+            yield posixpath.join(copy.destination, inside or posixpath.basename(path))
 
 
 def _mounted(stage: Stage, mount: Mount, path: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -243,7 +243,11 @@ class Closure:
     def options(self) -> frozenset[str]:
         """The names of the global options in the files."""
         return frozenset(
-            option.name for file in self.files.values() for line in file.lines if isinstance(line, Options) for option in line.options
+            option.name
+            for file in self.files.values()
+            for line in file.lines
+            if isinstance(line, Options)
+            for option in line.options
         )
 
 

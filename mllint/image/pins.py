@@ -75,7 +75,7 @@ def _with_companions(names: frozenset[str]) -> frozenset[str]:
 
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
     """What a resolver finds in place, and keeps where it fits: of the base image and of earlier, pinned installs."""
-    found = set(_of_base(stage))
+    found = set(preinstalled(stage))
     for each in stage.lineage:
         for step in each.steps:
             for earlier in step.installs:
@@ -87,7 +87,8 @@ def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
     return frozenset(found)
 
 
-def _of_base(stage: Stage) -> frozenset[str]:
+def preinstalled(stage: Stage) -> frozenset[str]:
+    """The normalised names of the distributions that the base image is known to bring."""
     reference = stage.root.base.reference
     if reference is None:
         return frozenset()

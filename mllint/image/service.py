@@ -5,21 +5,37 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mllint import facts
 from mllint.image.build import joined
-from mllint.image.commands import Executed, executed
+from mllint.image.commands import POSIX_SHELLS, Executed, argv, executed, from_argv, from_text
 from mllint.image.copies import context_path
+from mllint.sources import python
+from mllint.sources.shell_tree import Word
+from mllint.sources.text import Logical, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mllint.image.stage import Stage, Step
+    from mllint.sources.dockerfile import Instruction
     from mllint.sources.python import Module
     from mllint.sources.text import Source
 
-_PYTHON = re.compile(r"python[0-9.]*|pypy[0-9.]*")
-# Programs that stay in front as process 1, pass signals on and run what follows them.
-INITS = frozenset({"tini", "dumb-init", "catatonit", "s6-svscan"})
+PYTHON = re.compile(r"python[0-9.]*|pypy[0-9.]*")
+_PORT_OPTIONS = "--rest_api_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
+_PORT = re.compile(r"(?:.*:)?(\d+|\$\w+|\$\{[^}]*\})")
+_SHELL_SCRIPT = re.compile(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
+_SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A shell script of the context that the process runs."""
+
+    source: Source
+    commands: tuple[Executed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,150 +45,210 @@ class Process:
     entrypoint: Step | None
     command: Step | None
     commands: tuple[Executed, ...]
-
-    @property
-    def step(self) -> Step:
-        """The instruction that names the program."""
-        step = self.command if self.command is not None else self.entrypoint
-        assert step is not None
-        return step
+    scripts: tuple[Script, ...]
+    instruction: Instruction
+    """Where the program is named: CMD, else ENTRYPOINT, else the FROM of the image that brings it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A network server that the image starts: the row of the table and the command that runs it."""
+    """A network server that the image starts: what the table knows of it and the command that runs it."""
 
     name: str
     executed: Executed
-    host: str
     port: str
-    is_python_call: bool
-    """Started by a call in the source that the command runs, not by a server program of its own."""
+    """A number, or a variable as written; empty where it is not known."""
+    health: str
+    """The path that answers a health check, empty where the application decides."""
+    is_native: bool
+    """Comes without Python."""
+    is_notebook: bool
+    """Serves its user, who sees whether it is up."""
 
 
 def process(stage: Stage) -> Process | None:
-    """The process of a stage's image, as far as this file sets it; a CMD from before an ENTRYPOINT is gone."""
-    entrypoint = _setting(stage, "ENTRYPOINT")
-    command = _setting(stage, "CMD")
-    if entrypoint is not None and command is not None and _comes_before(stage, command, entrypoint):
-        command = None
-    if entrypoint is None and command is None:
+    """The process of a stage's image, as far as this file sets it or the base is known to. As for BuildKit, ENTRYPOINT
+    takes away the CMD that was inherited, not the one of its own stage."""
+    base = stage.root.base
+    entrypoint_stage, entrypoint = _setting(stage, "ENTRYPOINT")
+    command_stage, command = _setting(stage, "CMD")
+    opening = _inherited(stage, base.entrypoint) if entrypoint is None else argv(entrypoint.instruction)
+    closing = _inherited(stage, base.command) if command is None else argv(command.instruction)
+    if command_stage < entrypoint_stage:
+        command, closing = None, ()
+    commands = _commands(entrypoint, opening, command, closing)
+    if not commands:
         return None
+    step = command or entrypoint
+    instruction = step.instruction if step is not None else stage.root.instruction
+    scripts = tuple(script for each in commands if (script := _entry_script(stage, each)))
+    return Process(entrypoint, command, commands, scripts, instruction)
+
+
+def _setting(stage: Stage, keyword: str) -> tuple[int, Step | None]:
+    """The instruction that counts, and the index of its stage; -1 where the base decides."""
+    for each in reversed(stage.lineage):
+        for step in reversed(each.steps):
+            if step.instruction.keyword == keyword:
+                return each.index, step
+    return -1, None
+
+
+def _commands(
+    entrypoint: Step | None, opening: tuple[Word, ...], command: Step | None, closing: tuple[Word, ...]
+) -> tuple[Executed, ...]:
+    """What ENTRYPOINT with CMD behind it runs, and then CMD by itself, which entry scripts run in the end."""
     if entrypoint is not None and not entrypoint.instruction.is_exec_form:
-        # The shell form of ENTRYPOINT takes no arguments: CMD is without effect.
-        return Process(entrypoint, None, executed(entrypoint.instruction))
-    commands = [each for step in (entrypoint, command) if step for each in executed(step.instruction)]
-    return Process(entrypoint, command, tuple(commands))
+        # The shell form takes no arguments: CMD is without effect.
+        return executed(entrypoint.instruction)
+    if command is not None and not command.instruction.is_exec_form:
+        return (*from_argv(opening), *executed(command.instruction))
+    return (*from_argv((*opening, *closing)), *(from_argv(closing) if opening and closing else ()))
 
 
-def _setting(stage: Stage, keyword: str) -> Step | None:
-    step = stage.last(keyword)
-    return step if step is not None and step.instruction.words else None
+def _inherited(stage: Stage, words: Sequence[str]) -> tuple[Word, ...]:
+    span = stage.root.instruction.span
+    return tuple(Word(text, text, True, span) for text in words)
 
 
-def _comes_before(stage: Stage, first: Step, second: Step) -> bool:
-    steps = [step for each in stage.lineage for step in each.steps]
-    return next(i for i, step in enumerate(steps) if step is first) < next(
-        i for i, step in enumerate(steps) if step is second
-    )
-
-
-def server(stage: Stage) -> Server | None:
-    """The network server a stage's process is, None where it is none or nobody can tell."""
-    found = process(stage)
-    if found is None:
-        return None
-    for each in reversed(found.commands):
-        row = _by_command(each)
-        if row is not None:
-            return Server(row["server"], each, row["host"], row["port"], False)
-        row = _by_source(stage, each)
-        if row is not None:
-            return Server(row["server"], each, row["host"], row["port"], True)
+def _entry_script(stage: Stage, each: Executed) -> Script | None:
+    """The shell script of the context that a command runs, by itself or through a shell."""
+    paths = [each.words[0].value]
+    if each.name in POSIX_SHELLS:
+        paths = [word.value for word in each.words[1:] if not word.value.startswith("-")][:1]
+    elif "/" not in paths[0]:
+        paths = [f"{folder}/{paths[0]}" for folder in _SEARCH_PATH]
+    for path in paths:
+        source = file_of_image(stage, path)
+        if source is not None and (_SHELL_SCRIPT.match(source.text) or path.endswith(".sh")):
+            return Script(source, tuple(from_text(Logical.of(source, Span(0, len(source.text))))))
     return None
+
+
+def server(stage: Stage, process: Process) -> Server | None:
+    """The network server a stage's process is, None where it is none or nobody can tell."""
+    for each in reversed(process.commands):
+        if made := _server(stage, each):
+            return made
+    for script in process.scripts:
+        for each in reversed(script.commands):
+            if each.is_certain and (made := _server(stage, each)):
+                return made
+    return None
+
+
+def _server(stage: Stage, each: Executed) -> Server | None:
+    row = _by_command(each)
+    port = _port(each)
+    if row is None:
+        row, port = _by_source(stage, each)
+    if row is None:
+        return None
+    kind = row.get("kind", "")
+    port = row["port"] if port is None else port
+    return Server(row["server"], each, port, row.get("health", ""), kind == "native", kind == "notebook")
 
 
 def _by_command(each: Executed) -> dict[str, str] | None:
-    words = [word.value for word in each.words]
-    name = each.name
-    if _PYTHON.fullmatch(name):
-        options = [index for index, word in enumerate(words) if word == "-m"]
-        if options and options[0] + 1 < len(words):
-            return _row("module", words[options[0] + 1], words[options[0] + 2 :])
-        script = next((index for index, word in enumerate(words[1:], 1) if not word.startswith("-")), None)
-        return _row("program", words[script].rpartition("/")[2], words[script + 1 :]) if script else None
-    return _row("program", name, words[1:])
+    if not PYTHON.fullmatch(each.name):
+        return _row("program", each.name, each.arguments)
+    name, rest, is_module = _interpreted(each)
+    return _row("module", name, rest) if is_module else _row("program", name.rpartition("/")[2], rest)
 
 
-def _row(column: str, name: str, rest: list[str]) -> dict[str, str] | None:
+def _interpreted(each: Executed) -> tuple[str, Sequence[str], bool]:
+    """The script or module that a `python` command runs (empty for none), its arguments, and whether it is a module."""
+    rest = each.arguments
+    while rest and rest[0].startswith("-"):
+        if rest[0] == "-m":
+            return (rest[1], rest[2:], True) if len(rest) > 1 else ("", (), True)
+        if rest[0] in ("-c", "-"):
+            return "", (), False
+        rest = rest[2:] if rest[0] in ("-W", "-X") else rest[1:]
+    return (rest[0], rest[1:], False) if rest else ("", (), False)
+
+
+def _row(column: str, name: str, rest: Sequence[str]) -> dict[str, str] | None:
+    rows = (row for row in facts.rows("servers") if row.get(column) == name)
+    return next((row for row in rows if _has_verb(rest, row.get("verb", "").split())), None)
+
+
+def _has_verb(rest: Sequence[str], verb: list[str]) -> bool:
+    """Whether the operands begin with the words of a sub-command, for which an option in front may take one word away
+    (`flask --app main run`)."""
     plain = [word for word in rest if not word.startswith("-")]
-    for row in facts.rows("servers"):
-        verb = row.get("verb", "").split()
-        if row.get(column) == name and plain[: len(verb)] == verb:
-            return row
+    starts = (0, 1) if rest and rest[0].startswith("-") else (0,)
+    return any(plain[at : at + len(verb)] == verb for at in starts)
+
+
+def _port(each: Executed) -> str | None:
+    """The port that the options name, None where none does."""
+    words = each.arguments
+    for option in _PORT_OPTIONS:
+        for index, word in enumerate(words):
+            name, equals, value = word.partition("=")
+            if name != option:
+                continue
+            value = value if equals else next(iter(words[index + 1 : index + 2]), "")
+            if match := _PORT.fullmatch(value):
+                return match.group(1)
     return None
 
 
-def _by_source(stage: Stage, each: Executed) -> dict[str, str] | None:
-    """A server that the script started by `python FILE` or `python -m NAME` runs itself."""
+def _by_source(stage: Stage, each: Executed) -> tuple[dict[str, str] | None, str | None]:
+    """A server that the script started by `python FILE` or `python -m NAME` runs itself, and the port it is given."""
     path = _script(each)
-    if path is None:
-        return None
-    module = _module(stage, path)
-    return _served_by(module) if module is not None else None
+    module = _module(stage, path) if path is not None else None
+    return _served_by(module) if module is not None else (None, None)
 
 
 def _script(each: Executed) -> str | None:
-    words = [word.value for word in each.words]
-    if not _PYTHON.fullmatch(each.name):
-        return words[0] if words[0].endswith(".py") else None
-    rest = words[1:]
-    while rest and rest[0].startswith("-"):
-        if rest[0] == "-m":
-            return rest[1].replace(".", "/") + ".py" if len(rest) > 1 else None
-        if rest[0] in ("-c", "-"):
-            return None
-        rest = rest[2:] if rest[0] in ("-W", "-X") else rest[1:]
-    return rest[0] if rest else None
+    if not PYTHON.fullmatch(each.name):
+        return each.words[0].value if each.name.endswith(".py") else None
+    name, _, is_module = _interpreted(each)
+    return name.replace(".", "/") + ".py" if is_module and name else name or None
 
 
-def script_source(stage: Stage, path: str) -> Source | None:
-    """The text of a file of the image by its path as the process sees it; None where it did not come from the context."""
+def file_of_image(stage: Stage, path: str) -> Source | None:
+    """The text of a file of the image by its path as the process sees it; None where the context did not bring it."""
     target = joined(stage.end.directory, path)
     found = context_path(stage, None, target) if isinstance(target, str) else None
     return stage.build.context.text(found) if found else None
 
 
 def _module(stage: Stage, path: str) -> Module | None:
-    source = script_source(stage, path)
+    source = file_of_image(stage, path)
     if source is None and path.endswith(".py"):
-        source = script_source(stage, path[:-3] + "/__main__.py")
+        source = file_of_image(stage, path[:-3] + "/__main__.py")
     return _parsed(source) if source is not None else None
 
 
 @cache
 def _parsed(source: Source) -> Module | None:
-    from mllint.sources import python
-
     return python.parse(source)
 
 
-def _served_by(module: Module) -> dict[str, str] | None:
-    calls = {call.name for call in module.calls}
+def _served_by(module: Module) -> tuple[dict[str, Any] | None, str | None]:
     for row in facts.rows("servers"):
-        wanted = row.get("import_call")
-        if wanted is None or wanted.partition(".")[0] not in module.packages:
+        wanted = row.get("import_call", "")
+        if wanted.partition(".")[0] not in module.packages:
             continue
-        if wanted in calls or _method_called(wanted, calls):
-            return row
-    return None
+        for call in module.calls:
+            if call.name == wanted or _is_method(module, call.name, wanted):
+                port = call.keywords.get("port", call.keywords.get("server_port"))
+                return row, None if port is None else str(port)
+    return None, None
 
 
-def _method_called(wanted: str, calls: set[str]) -> bool:
-    """`flask.Flask().run` also stands for `app = Flask(…)` with `app.run(…)` somewhere in the module."""
-    made, mark, method = wanted.partition("().")
+def _is_method(module: Module, called: str, wanted: str) -> bool:
+    """`flask.Flask().run` also stands for `app = Flask(…)` with `app.run(…)` somewhere in the module, and
+    `gradio.launch` for the method of any of Gradio's interfaces."""
+    made, mark, method = wanted.rpartition("().")
     if not mark:
-        # Gradio's interfaces are many; what they share is the method.
-        package, _, method = wanted.rpartition(".")
-        return package == "gradio" and any(call.endswith(f".{method}") for call in calls)
-    return made in calls and any(call.endswith(f".{method}") for call in calls)
+        made, _, method = wanted.rpartition(".")
+        if made != "gradio":
+            return False
+    owner, _, name = called.rpartition(".")
+    if name != method or not owner or owner.partition(".")[0] in module.packages - {made}:
+        return False
+    return not mark or any(call.name == made for call in module.calls)

@@ -39,6 +39,7 @@ def render(report: Report, *, color: bool, width: int, statistics: bool, quiet: 
     if not quiet:
         if report.undecided:
             blocks.append(_left_open(report.undecided))
+        blocks += [f"Ignored by configuration: {shown(rule)} ({shown(why)})" for rule, why in report.ignored]
         blocks.append(sentence(report))
     return "".join(f"{block}\n" for block in blocks)
 

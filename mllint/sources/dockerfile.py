@@ -8,24 +8,12 @@ inside an instruction, a continuation at the end of the file …) is masked firs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mllint.sources import dockerfile_lines as lines
-from mllint.sources import words
+from mllint.sources import dockerfile_shapes, words
 from mllint.sources.text import Logical, Problem, Source, Span
 from mllint.sources.words import Word
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-FLAGS = {
-    "ADD": ("checksum", "chmod", "chown", "exclude", "keep-git-dir", "link", "unpack"),
-    "COPY": ("chmod", "chown", "exclude", "from", "link", "parents"),
-    "FROM": ("platform",),
-    "HEALTHCHECK": ("interval", "retries", "start-interval", "start-period", "timeout"),
-    "RUN": ("device", "mount", "network", "security"),
-}
-"""The flags each instruction takes; the others take none."""
 
 KEYWORDS = frozenset(
     "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME"
@@ -189,7 +177,7 @@ class _Reader:
             self.source,
         )
         if keyword in KEYWORDS:
-            self._check_shape(made)
+            self.problems += dockerfile_shapes.faults(made)
         return made
 
     def _arguments(
@@ -265,76 +253,3 @@ class _Reader:
         key = Word(rest.text[: blank.start()], rest.span(0, blank.start()))
         value = Word(rest.text[blank.end() :], rest.span(blank.end(), len(rest.text)))
         return [Pair(key, value, "")]
-
-    def _check_shape(self, made: Instruction) -> None:
-        allowed = FLAGS.get(made.keyword, ())
-        for word in made.flag_words:
-            name = word.text[2:].partition("=")[0]
-            if name not in allowed:
-                self.problems.append(Problem(word.span, f"{made.keyword} has no flag --{name}"))
-        message = _SHAPES[made.keyword](made) if made.keyword in _SHAPES else None
-        if message is not None:
-            self.problems.append(Problem(made.keyword_span, message))
-
-
-def _needs(count: int, what: str) -> Callable[[Instruction], str | None]:
-    def shape(made: Instruction) -> str | None:
-        return None if len(made.arguments) >= count else f"{made.keyword} needs {what}"
-
-    return shape
-
-
-def _needs_one(made: Instruction) -> str | None:
-    return None if made.rest.text else f"{made.keyword} needs an argument"
-
-
-def _from_shape(made: Instruction) -> str | None:
-    count = len(made.words)
-    if count == 1 or (count == 3 and made.words[1].text.upper() == "AS"):
-        return None
-    return "FROM takes an image, or an image, AS and a name"
-
-
-def _copy_shape(made: Instruction) -> str | None:
-    return None if len(made.words) >= 2 else f"{made.keyword} needs a source and a destination"
-
-
-def _health_shape(made: Instruction) -> str | None:
-    kind = made.words[0].text.upper() if made.words else ""
-    if kind not in ("CMD", "NONE"):
-        return "HEALTHCHECK needs CMD and a command, or NONE"
-    if kind == "NONE":
-        return "HEALTHCHECK NONE takes nothing more" if len(made.words) > 1 else None
-    return None if len(made.words) > 1 else "HEALTHCHECK CMD needs a command"
-
-
-def _shell_shape(made: Instruction) -> str | None:
-    return None if made.is_exec_form and made.words else "SHELL needs a JSON array of strings"
-
-
-def _onbuild_shape(made: Instruction) -> str | None:
-    if made.inner is None:
-        return "ONBUILD needs an instruction"
-    if made.inner.keyword in ("ONBUILD", "FROM", "MAINTAINER"):
-        return f"{made.inner.keyword} cannot stand in ONBUILD"
-    return None
-
-
-_SHAPES: dict[str, Callable[[Instruction], str | None]] = {
-    "ADD": _copy_shape,
-    "ARG": _needs(1, "a name"),
-    "COPY": _copy_shape,
-    "ENV": _needs_one,
-    "EXPOSE": _needs(1, "a port"),
-    "FROM": _from_shape,
-    "HEALTHCHECK": _health_shape,
-    "LABEL": _needs_one,
-    "MAINTAINER": _needs_one,
-    "ONBUILD": _onbuild_shape,
-    "RUN": _needs_one,
-    "SHELL": _shell_shape,
-    "STOPSIGNAL": _needs_one,
-    "USER": _needs_one,
-    "VOLUME": _needs(1, "a path"),
-    "WORKDIR": _needs_one,
-}

@@ -17,13 +17,22 @@ from dockerfile_parse import DockerfileParser
 from mllint.sources import words
 from mllint.sources.text import Logical, Source, Span
 
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
+# White space for Go's regular expressions is less than for Python's.
+_DIRECTIVE = re.compile("#[\t\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=[\t\f\r ]*(.+?)[\t\f\r ]*$")
 _DIRECTIVES = ("check", "escape", "syntax")
 # An escape that is itself escaped continues nothing.
 _CONTINUED = {mark: re.compile(f"(?<!{re.escape(mark)}){re.escape(mark)}[ \\t]*$") for mark in "\\`"}
-_TAKES_HEREDOC = re.compile(r"\s*(?:ONBUILD\s+)?(?:ADD|COPY|RUN)\s", re.IGNORECASE)
-_HEREDOC_WORD = re.compile(r"\d*<<(-?)([^<]+)$", re.DOTALL)
-_SHELL_WORD = re.compile(rf"(?:[^{words.SPACE}\"'\\]|\\(?:.|\Z)|\"(?:[^\"\\]|\\.)*\"|'[^']*')+", re.DOTALL)
+_GAP = "[\t\v\f\r ]+"
+_TAKES_HEREDOC = re.compile(
+    f"[{words.SPACE}]*(?:ONBUILD{_GAP}(?:--[^\t\v\f\r ]*{_GAP})*)?(?:ADD|COPY|RUN){_GAP}", re.IGNORECASE
+)
+_HEREDOC_WORD = re.compile(r"\d*<<(-?)\s*([^<]*)$", re.DOTALL)
+_HEREDOC_QUOTE = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.|\Z)", re.DOTALL)
+_VARIABLE = r"\$(?!\{)|\$\{(?:[A-Za-z_]\w*|[0-9]+|[@*#?$!-])(?:\}|(?::?[-+?]|##?|%%?|//?)[^}]*\})"
+_SHELL_WORD = re.compile(
+    rf"(?:<<[\t\r ]*|[^{words.SPACE}\"'\\$]|\\(?:.|\Z)|{_VARIABLE}|\"(?:[^\"\\$]|\\.|{_VARIABLE})*\"|'[^']*')+",
+    re.DOTALL,
+)
 
 
 class HeredocLines(NamedTuple):
@@ -69,7 +78,7 @@ class _Masker:
     def __init__(self, source: Source, layout: Layout) -> None:
         self.source = source
         self.layout = layout
-        self.lines = [line.removesuffix("\r") for line in source.text.split("\n")]
+        self.lines = [line.rstrip("\r") for line in source.text.split("\n")]
         self.masked = list(self.lines)
         self.heredocs: dict[int, list[HeredocLines]] = {}
         self.ends: dict[int, int] = {}
@@ -77,7 +86,8 @@ class _Masker:
     def run(self) -> None:
         first = self._directives()
         self._mask_from(first)
-        text = "\n".join(self.masked) + "\n"
+        # White space for Python, but not for BuildKit.
+        text = re.sub("[\x1c-\x1f]", ".", "\n".join(self.masked)) + "\n"
         parser = DockerfileParser(fileobj=BytesIO(text.encode("utf-8", "replace")), env_replace=False)
         for item in parser.structure:
             if item["instruction"] != "COMMENT":
@@ -87,7 +97,7 @@ class _Masker:
         """Read the directives at the head; returns the index of the first line behind them."""
         seen = set()
         for index, line in enumerate(self.lines):
-            match = _DIRECTIVE.match(line.lstrip())
+            match = _DIRECTIVE.match(line.lstrip(words.WHITE))
             name = match.group(1).lower() if match else ""
             if match is None or name not in _DIRECTIVES:
                 return index
@@ -107,7 +117,7 @@ class _Masker:
 
     def _mask_from(self, index: int) -> None:
         while index < len(self.lines):
-            text = self.lines[index].strip(" \t\r\f\v")
+            text = self.lines[index].strip(words.WHITE)
             if text and text[0] == "#":
                 self.layout.comments.append(self._comment(index))
             elif text:
@@ -121,10 +131,10 @@ class _Masker:
         index, last, has_heredoc_mark = start, start, False
         while index < len(self.lines):
             line = self.lines[index]
-            if index > start and line.lstrip()[:1] == "#":
+            if index > start and line.lstrip(words.WHITE)[:1] == "#":
                 index += 1
                 continue
-            if index > start and not line.strip():
+            if index > start and not line.strip(words.WHITE):
                 self.masked[index] = "#"
                 index += 1
                 continue
@@ -138,7 +148,7 @@ class _Masker:
         else:
             self.masked[last] = continued.sub("", self.lines[last]) + " ."
             # BuildKit counts the comments and empty lines it skipped in search of more to the instruction.
-            self.ends[start] = index - (2 if self.lines[-1] == "" else 1)
+            self.ends[start] = index - (2 if self.source.text.endswith("\n") else 1)
         if not has_heredoc_mark:
             return index
         logical = self._join(start, last, [])
@@ -147,12 +157,12 @@ class _Masker:
         return self._mask_heredocs(start, index, logical)
 
     def _mask_heredocs(self, start: int, index: int, logical: Logical) -> int:
-        for name, chomp, expand in _heredoc_marks(logical.text):
+        for name, chomp, expand, place in _heredoc_marks(logical.text):
             first = index
             while index < len(self.lines) and (self.lines[index].lstrip("\t") if chomp else self.lines[index]) != name:
                 index += 1
             if index >= len(self.lines):
-                span = logical.span(0, len(logical.text))
+                span = logical.span(*place)
                 self.layout.problems.append((span, f"the heredoc {name} has no end: a line that holds only {name}"))
             body = self._body(first, min(index, len(self.lines)), chomp)
             self.heredocs.setdefault(start, []).append(HeredocLines(name, expand, chomp, body))
@@ -196,10 +206,10 @@ class _Masker:
         for index in range(start, end + 1):
             line = self.lines[index]
             offset = self.source.line_starts[index]
-            if index > start and line.lstrip()[:1] == "#":
+            if index > start and line.lstrip(words.WHITE)[:1] == "#":
                 comments.append(self._comment(index))
                 continue
-            if index > start and not line.strip():
+            if index > start and not line.strip(words.WHITE):
                 continue
             match = continued.search(line)
             kept = line[: match.start()] if match else line
@@ -211,13 +221,14 @@ class _Masker:
         return Logical("".join(parts), tuple(pieces), tuple(origins))
 
     def _comment(self, index: int) -> tuple[str, int, Span]:
-        span = self.source.line_span(index + 1)
-        text = self.lines[index].lstrip()
-        return text[1:].strip(), index + 1, Span(span.end - len(text.rstrip("\r")), span.end)
+        text = self.lines[index].lstrip(words.WHITE)
+        start = self.source.line_starts[index] + len(self.lines[index]) - len(text)
+        return text[1:].strip(), index + 1, Span(start, start + len(text))
 
 
-def _heredoc_marks(line: str) -> list[tuple[str, bool, bool]]:
-    """Name, chomp and expand of each `<<NAME` word; none where a quote stays open, as for BuildKit."""
+def _heredoc_marks(line: str) -> list[tuple[str, bool, bool, tuple[int, int]]]:
+    """Name, chomp, expand and place of each `<<NAME` word; none at all where BuildKit cannot cut the line into words: a quote
+    stays open, or `${…}` is none of its variables."""
     marks = []
     at = 0
     for match in _SHELL_WORD.finditer(line):
@@ -225,7 +236,18 @@ def _heredoc_marks(line: str) -> list[tuple[str, bool, bool]]:
             return []
         at = match.end()
         mark = _HEREDOC_WORD.match(match.group())
-        if mark:
-            name = re.sub(r"\\(.)|[\"']", lambda piece: piece.group(1) or "", mark.group(2))
-            marks.append((name, bool(mark.group(1)), name == mark.group(2)))
+        if mark and mark[2]:
+            name = _HEREDOC_QUOTE.sub(_unquoted, mark[2])
+            marks.append((name, bool(mark[1]), not _is_quoted(mark[2]), match.span()))
     return [] if line[at:].strip() else marks
+
+
+def _unquoted(piece: re.Match[str]) -> str:
+    if piece[2] is not None:
+        return re.sub(r'\\(["$\\])', r"\1", piece[2])
+    return piece[1] or piece[3] or ""
+
+
+def _is_quoted(mark: str) -> bool:
+    """Whether a part of the word stands in quotes; an escaped character is none for BuildKit."""
+    return any(piece[3] is None for piece in _HEREDOC_QUOTE.finditer(mark))

@@ -83,11 +83,15 @@ class Logical(NamedTuple):
 
     def span(self, start: int, end: int) -> Span:
         """The source span from the first to the last character of a range of the text."""
+        if len(self.origins) == 1:
+            return Span(self.origins[0] + start, self.origins[0] + end)
         first = self.offset(start)
         return Span(first, self.offset(end - 1) + 1 if end > start else first)
 
     def part(self, start: int, end: int) -> Logical:
         """A range of the text with its origins."""
+        if len(self.origins) == 1:
+            return Logical(self.text[start:end], (0,), (self.origins[0] + start,))
         first = bisect_right(self.starts, start) - 1
         last = max(first, bisect_right(self.starts, end - 1) - 1) if end > start else first
         starts = (0, *(at - start for at in self.starts[first + 1 : last + 1]))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # Go's unicode.IsSpace, which is not Python's \s (that one has the ASCII separators 1C to 1F too).
 SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 BLANKS = re.compile("[\t\v\f\r ]+")
-_STRIP = SPACE.replace("-", "") + "".join(map(chr, range(0x2001, 0x200A)))
+WHITE = SPACE.replace("-", "") + "".join(map(chr, range(0x2001, 0x200A)))
 
 
 class Word(NamedTuple):
@@ -29,7 +29,7 @@ def _word_pattern(escape: str) -> re.Pattern[str]:
         rf"(?:[^{SPACE}\"'{e}]"
         rf"|{e}(?:.|\Z)"
         rf"|\"(?:[^\"{e}]|{e}.)*(?:\"|{e}?\Z)"
-        rf"|'[^']*(?:'|\Z))+",
+        rf"|'[^']*'|(?P<open>'[^']*\Z))+",
         re.DOTALL,
     )
 
@@ -37,8 +37,8 @@ def _word_pattern(escape: str) -> re.Pattern[str]:
 def strip(logical: Logical) -> Logical:
     """The text without white space around it."""
     text = logical.text
-    start = len(text) - len(text.lstrip(_STRIP))
-    return logical.part(start, max(start, len(text.rstrip(_STRIP))))
+    start = len(text) - len(text.lstrip(WHITE))
+    return logical.part(start, max(start, len(text.rstrip(WHITE))))
 
 
 def quoted_words(logical: Logical, escape: str) -> list[Word]:
@@ -46,7 +46,7 @@ def quoted_words(logical: Logical, escape: str) -> list[Word]:
     words = []
     for match in _word_pattern(escape).finditer(logical.text):
         text = match.group()
-        if match.end() == len(logical.text) and _ends_in_lone_escape(text, escape):
+        if match.end() == len(logical.text) and match["open"] is None and _ends_in_lone_escape(text, escape):
             text = text[:-1]
         if text:
             words.append(Word(text, logical.span(match.start(), match.end())))
@@ -76,16 +76,17 @@ def take_flags(logical: Logical) -> tuple[list[Word], Logical]:
     text, at = logical.text, 0
     flags: list[Word] = []
     while True:
-        at += len(text[at:]) - len(text[at:].lstrip(_STRIP))
+        at += len(text[at:]) - len(text[at:].lstrip(WHITE))
         if not text.startswith("--", at):
             return flags, logical.part(at, len(text))
         match = _FLAG.match(text, at)
         if match is None:
             return flags, logical.part(at, len(text))
         at = match.end()
-        if match.group() == "--":
+        flag = _unquote_flag(match.group())
+        if flag == "--":
             return flags, logical.part(at, len(text))
-        flags.append(Word(_unquote_flag(match.group()), logical.span(match.start(), at)))
+        flags.append(Word(flag, logical.span(match.start(), at)))
 
 
 def _unquote_flag(text: str) -> str:
@@ -110,6 +111,8 @@ _JSON_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
 _JSON_ARRAY = re.compile(
     rf"[ \t\n\r]*\[[ \t\n\r]*(?:{_JSON_STRING}[ \t\n\r]*(?:,[ \t\n\r]*{_JSON_STRING}[ \t\n\r]*)*)?\][ \t\n\r]*"
 )
+# Half of a pair: Go puts the replacement character there.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_ITEM = re.compile(_JSON_STRING)
 
 
@@ -123,7 +126,7 @@ def json_words(logical: Logical) -> list[Word] | None:
     Raises NotStrings for an array with other members.
     """
     text = logical.text
-    if not text.lstrip(_STRIP).startswith("["):
+    if not text.lstrip(WHITE).startswith("["):
         return None
     if _JSON_ARRAY.fullmatch(text) is None:
         if _is_array_of_others(text):
@@ -135,7 +138,7 @@ def json_words(logical: Logical) -> list[Word] | None:
         if "\\" in value:
             import json
 
-            value = json.loads(match.group())
+            value = _LONE_SURROGATE.sub("\ufffd", json.loads(match.group()))
         words.append(Word(value, logical.span(match.start(), match.end())))
     return words
 

@@ -1,0 +1,104 @@
+"""What of a build context no service reads: version control data, environments, notebooks, caches."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mllint import facts
+from mllint.image.packages import closure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mllint.image.build import Build
+    from mllint.image.context import Context, Entry
+
+# What makes a folder of any name an environment.
+_ENVIRONMENTS = {"pyvenv.cfg": "virtual environment", "conda-meta": "conda environment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ballast:
+    """A file or folder that no service reads; of nested ones the outermost."""
+
+    entry: Entry
+    what: str
+    pattern: str
+    """The line of .dockerignore that keeps it and its like out."""
+    size: int
+    """The bytes of it that the build would be sent."""
+    is_shallow: bool
+    """Whether it counts in a copy of the whole context only."""
+
+
+def find_ballast(build: Build, folder: str = "") -> Iterator[Ballast]:
+    """The ballast below a folder of the context that the ignore file lets in, in order of the paths."""
+    context = build.context
+    wanted: dict[str, bool] = {}
+    for entry, row in _candidates(context, folder):
+        name = row["name"]
+        if name not in wanted:
+            wanted[name] = _is_wanted(build, row)
+        files = [entry] if not entry.is_folder else list(context.files(entry.path))
+        if files and not wanted[name]:
+            is_plain = "/" not in entry.path and "*" not in name
+            pattern = name if is_plain else f"**/{name}"
+            yield Ballast(entry, row["what"], pattern, sum(file.size for file in files), "shallow" in row)
+
+
+def _candidates(context: Context, folder: str) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    for entry in context.tree.children(folder):
+        row = _row(context, entry)
+        if not entry.is_folder:
+            if row is not None and not context.excludes(entry.path):
+                yield entry, row
+        elif context.ignore is None or not context.ignore.prunes(entry.path):
+            if row is not None:
+                yield entry, row
+            else:
+                yield from _candidates(context, entry.path)
+
+
+def _row(context: Context, entry: Entry) -> dict[str, Any] | None:
+    exact, patterns = _rows()
+    row = exact.get(entry.name) or next((each for each in patterns if fnmatchcase(entry.name, each["name"])), None)
+    if row is not None and (row["kind"] == "folder") is entry.is_folder:
+        return row if "shallow" not in row or entry.path.count("/") < 2 else None
+    if entry.is_folder:
+        for child in context.tree.children(entry.path):
+            if child.name in _ENVIRONMENTS:
+                return {"name": entry.name, "what": _ENVIRONMENTS[child.name]}
+    return None
+
+
+@cache
+def _rows() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """The table by name, and its rows whose name is a pattern."""
+    rows = facts.rows("useless_files")
+    return {row["name"]: row for row in rows if "*" not in row["name"]}, [row for row in rows if "*" in row["name"]]
+
+
+def _is_wanted(build: Build, row: dict[str, Any]) -> bool:
+    if "wanted" in row and re.search(row["wanted"], _said(build)):
+        return True
+    if "project" not in row:
+        return False
+    texts = (build.context.text(name) for name in ("pyproject.toml", "setup.py", "setup.cfg"))
+    return any(text is not None and re.search(row["project"], text.text) for text in texts)
+
+
+def _said(build: Build) -> str:
+    """The Dockerfile, its bases, and the names of what it installs from files."""
+    bases = [stage.base.text for stage in build.stages]
+    names = [
+        line.key or ""
+        for stage in build.stages
+        for step in stage.steps
+        for install in step.installs
+        for _, line in closure(stage, install).lines()
+    ]
+    return "\n".join([build.source.text, *bases, *names])

@@ -1,0 +1,174 @@
+"""What a call of pip or uv downloads, and whether its cache stays in the layer."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mllint import facts
+from mllint.image.build import joined
+from mllint.image.copies import relative
+from mllint.image.packages import closure
+from mllint.image.values import Unknown, Value
+from mllint.sources.requirements import Options, Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mllint.image.copies import Copy
+    from mllint.image.packages import Closure, Install
+    from mllint.image.stage import Stage, Step
+
+# Small enough that nobody misses the space.
+INSTALLERS = frozenset({"build", "hatch", "pip", "pipenv", "pipx", "poetry", "setuptools", "uv", "wheel"})
+
+_INDEXES = ("-i", "--index-url", "--extra-index-url", "--index", "--default-index", "-f", "--find-links")
+_INDEX_VARIABLES = tuple(
+    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL".split()
+)
+# Images that bring an operating system and at most an interpreter.
+_BARE = re.compile(
+    r"(?:.*/)?(?:alma|amazon|rocky)?(?:linux|alpine|buildpack-deps|centos|cuda|debian|fedora|mambaforge|micromamba"
+    r"|miniconda3?|miniforge3?|pypy|python|ubi[89](?:-\w+)?|ubuntu|uv)"
+)
+_ENVIRONMENT = re.compile(r"venv|conda|mamba|\.local|site-packages|(?:^|/)(?:lib|local|usr|opt)$")
+_PURGES = frozenset({"clean", "prune", "purge", "remove"})
+_PIP_CONFIGURED = re.compile(r"pip3? config\b.*no-cache-dir|pip\.conf.*no-cache-dir|no-cache-dir.*pip\.conf", re.DOTALL)
+
+
+def is_only_installers(install: Install) -> bool:
+    """Whether it installs nothing but pip and its like."""
+    asked = [each for each in install.requirements if isinstance(each, Requirement)]
+    return bool(asked) and not install.files and all(each.key in INSTALLERS for each in asked)
+
+
+def requested(stage: Stage, install: Install) -> tuple[str, ...]:
+    """The normalised names that a call asks for, on the command line and in its files."""
+    lines = [each for each in install.requirements if isinstance(each, Requirement)]
+    lines += [line for _, line in closure(stage, install).lines()]
+    return tuple(dict.fromkeys(line.key for line in lines if line.key))
+
+
+def large(stage: Stage, install: Install) -> str | None:
+    """A distribution that makes a call download more than 500 MB, by the table `ml_frameworks`; None where there is
+    none, where it may be in place already, and where an index of builds without GPU support is asked."""
+    reference = stage.root.base.reference
+    if reference is None or not _BARE.fullmatch(reference.familiar) or _is_for_cpu(install, closure(stage, install)):
+        return None
+    for step in stage.steps_before(install.step):
+        if step.copy is not None and step.copy.origin != "context" and _brings_packages(step.copy):
+            return None
+        if any(_large().intersection(requested(stage, earlier)) for earlier in step.installs):
+            return None
+    return next((name for name in requested(stage, install) if name in _large()), None)
+
+
+def _brings_packages(copy: Copy) -> bool:
+    return any(isinstance(source.path, Unknown) or _ENVIRONMENT.search(source.path) for source in copy.sources)
+
+
+@cache
+def _large() -> frozenset[str]:
+    return frozenset(row["name"] for row in facts.rows("ml_frameworks") if row["gigabytes"] == "yes")
+
+
+def _is_for_cpu(install: Install, read: Closure) -> bool:
+    texts = [word.value for word in (*install.operands, *install.values(*_INDEXES, "--torch-backend"))]
+    texts += [str(install.variable(name)) for name in (*_INDEX_VARIABLES, "UV_TORCH_BACKEND")]
+    for file in read.files.values():
+        for line in file.lines:
+            if isinstance(line, Options):
+                texts += [option.value or "" for option in line.options]
+            elif isinstance(line, Requirement):
+                texts.append(line.text)
+    return any(re.search(r"(?:^|[/+])cpu\b", text) for text in texts)
+
+
+def keeps_cache(stage: Stage, install: Install) -> bool:
+    """Whether a call of pip or uv leaves its download cache in the layer."""
+    if install.manager.name not in ("pip", "uv pip", "uv") or install.has("--no-index", "--dry-run"):
+        return False
+    tool = install.manager.name.partition(" ")[0]
+    if _is_off(install, tool) or (tool == "pip" and _is_configured_off(stage, install)):
+        return False
+    folder = _cache_folder(install, tool)
+    return not _is_mounted(install.step, folder) and not _is_removed(install.step, folder, tool)
+
+
+def copies_out_of_cache(install: Install) -> bool:
+    """Whether uv copies what it installs; as a rule it makes hard links, which take no room in the layer."""
+    modes = [word.value for word in install.values("--link-mode")]
+    return (modes[-1] if modes else install.variable("UV_LINK_MODE")) == "copy"
+
+
+def _is_off(install: Install, tool: str) -> bool:
+    if install.has("--no-cache-dir") or (tool == "uv" and install.has("--no-cache", "-n")):
+        return True
+    value = install.variable("PIP_NO_CACHE_DIR" if tool == "pip" else "UV_NO_CACHE")
+    if isinstance(value, Unknown):
+        return True
+    # pip takes any value, even `off`, for no cache, as a remark in its `cmdoptions.py` says.
+    return bool(value) if tool == "pip" else (value or "").lower() in ("1", "t", "true", "y", "yes", "on")
+
+
+def _is_configured_off(stage: Stage, install: Install) -> bool:
+    for step in (*stage.steps_before(install.step), install.step):
+        if step.instruction.keyword == "RUN" and _PIP_CONFIGURED.search(step.instruction.rest.text):
+            return True
+        for source in step.copy.sources if step.copy and step.copy.origin == "context" else ():
+            for entry in source.entries(stage.build.context):
+                if entry.name in ("pip.conf", ".pip.conf") and _says_no_cache(stage, entry.path):
+                    return True
+    return False
+
+
+def _says_no_cache(stage: Stage, path: str) -> bool:
+    text = stage.build.context.text(path)
+    return text is not None and "no-cache-dir" in text.text
+
+
+def _cache_folder(install: Install, tool: str) -> Value:
+    """Where the cache lies; one in the home folder begins with `~`."""
+    given = install.values("--cache-dir")
+    if given:
+        folder: Value | None = given[-1].value if given[-1].is_literal else Unknown("the shell sets the cache")
+    else:
+        folder = install.variable(f"{tool.upper()}_CACHE_DIR")
+    if folder is None:
+        home = install.variable("XDG_CACHE_HOME")
+        folder = home if isinstance(home, Unknown) else f"{home or '~/.cache'}/{tool}"
+    return folder
+
+
+def _is_mounted(step: Step, folder: Value) -> bool:
+    mounts = [mount for mount in step.mounts if mount.kind in ("cache", "tmpfs")]
+    return any(isinstance(mount.target, Unknown) or _lies_in(folder, mount.target) for mount in mounts)
+
+
+def _lies_in(folder: Value, path: str) -> bool:
+    """Whether a cache lies in a folder, as far as one can tell: the home folder may be any."""
+    if isinstance(folder, Unknown):
+        return True
+    if not folder.startswith("~"):
+        return relative(folder, path) is not None
+    parts = folder.split("/")
+    ends = ["/".join(parts[1:end]) for end in range(2, len(parts) + 1)]
+    return any(f"/{path}".endswith(f"/{end}") for end in ends) or path in ("~", "$HOME", "/root", "/")
+
+
+def _is_removed(step: Step, folder: Value, tool: str) -> bool:
+    for each in step.commands:
+        words = [word.value for word in each.words]
+        if each.name == "rm" and any(_lies_in(folder, path) for path in _removed(step, words[1:])):
+            return True
+        if "cache" in words and _PURGES.intersection(words) and tool in " ".join(words):
+            return True
+    return False
+
+
+def _removed(step: Step, words: list[str]) -> Iterator[str]:
+    for word in words:
+        path = word if word.startswith(("~", "$")) else joined(step.before.directory, word)
+        if isinstance(path, str):
+            yield re.sub(r"/?\.?\*+$", "", path.rstrip("/")) or "/"
