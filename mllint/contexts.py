@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mllint.config import Settings
+    from mllint.image.context import Entry
     from mllint.inputs import Inputs
     from mllint.sources.compose import Build, Service
     from mllint.sources.dockerfile import Dockerfile
+    from mllint.sources.dockerignore import IgnoreFile
 
 _SOURCE = re.compile(
     r".*\.(?:py|ipynb|js|ts|tsx|go|rs|java|cpp|cu|r)|.*requirements.*\.txt|environment.*\.ya?ml|conda.*\.ya?ml"
@@ -38,6 +40,7 @@ class Contexts:
         self.given = given
         self._trees: dict[Path, Tree] = {}
         self._built: dict[Path, list[_Built]] = {}
+        self._shared: dict[tuple[Path, Path | None], tuple[IgnoreFile | None, dict[str, tuple[Entry, ...]]]] = {}
 
     def choose(self, path: Path, dockerfile: Dockerfile, settings: Settings) -> tuple[Context, Settings, str]:
         """The context of a Dockerfile, its settings with what a compose file adds, and why this context."""
@@ -98,14 +101,20 @@ class Contexts:
     def _context(self, root: Path, dockerfile: Path, is_certain: bool) -> Context:
         tree = self._tree(root)
         names = (f"{_relative(dockerfile, root)}.dockerignore", ".dockerignore")
-        for name in names:
-            if tree.find(name) is not None:
-                source = self.inputs.text(root / name)
-                from mllint.sources import dockerignore
+        existing = next((root / name for name in names if tree.find(name) is not None), None)
+        key = (root, existing)
+        if key not in self._shared:
+            self._shared[key] = (self._ignore(existing), {})
+        ignore, sent = self._shared[key]
+        return Context(tree, self.inputs, ignore, names, is_certain, sent)
 
-                ignore = dockerignore.parse(source) if source is not None else None
-                return Context(tree, self.inputs, ignore, names, is_certain)
-        return Context(tree, self.inputs, None, names, is_certain)
+    def _ignore(self, path: Path | None) -> IgnoreFile | None:
+        source = self.inputs.text(path) if path is not None else None
+        if source is None:
+            return None
+        from mllint.sources import dockerignore
+
+        return dockerignore.parse(source)
 
     def _tree(self, root: Path) -> Tree:
         if root not in self._trees:

@@ -165,7 +165,7 @@ def installs(text: str) -> list[tuple[str, list[str], list[str]]]:
         ("RUN apt-get install -y -t stable curl git", [("apt", ["curl", "git"], [])]),
         ("RUN apk add --no-cache -t build gcc", [("apk", ["gcc"], [])]),
         ("RUN conda env create -f env.yml -n x", [("conda", [], [])]),
-        ("RUN pip download torch", []),
+        ("RUN pip download torch", [("pip", ["torch"], [])]),
         ("RUN apt-get update", []),
     ],
 )

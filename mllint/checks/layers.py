@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.build import Build
-from mllint.image.downloads import INSTALLERS, copies_out_of_cache, is_only_installers, keeps_cache, large, requested
+from mllint.image.downloads import INSTALLERS, copies_out_of_cache, downloads_little, keeps_cache, large, requested
 from mllint.image.order import Late, late_installs, reads_file, syncs_project
 from mllint.image.packages import Install, closure
 from mllint.image.stage import Stage, Step
@@ -75,16 +75,17 @@ def installer_cache_kept(stage: Stage) -> Iterator[Finding]:
 
 def _kept(stage: Stage, installs: list[Install]) -> Finding:
     first = installs[0]
+    is_small = all(map(downloads_little, installs))
     where = Location(stage.build.source, first.span)
     big = next(filter(None, (large(stage, each) for each in installs)), None)
     if first.manager.name != "pip":
         is_double = any(map(copies_out_of_cache, installs))
         cost = ": a second copy of all it installs, as its link mode is copy" if is_double else ""
         severity = Severity.WARNING if is_double and big else None
-        return Finding(where, f"uv leaves its cache in this layer of the image{cost}", _OFF["uv"], severity=severity)
+        message = f"uv leaves its cache in this layer of the image{cost}"
+        return Finding(where, message, _OFF["uv"], severity=severity, is_strict=is_small)
     cost = f": more than 500 MB with {big}" if big else ""
     message = f"pip leaves the packages that it downloads in this layer of the image{cost}"
-    is_small = all(map(is_only_installers, installs))
     severity = Severity.WARNING if big else None
     return Finding(where, message, _OFF["pip"], severity=severity, is_strict=is_small)
 

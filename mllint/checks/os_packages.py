@@ -24,7 +24,7 @@ def apt_lists_kept(stage: Stage) -> Iterator[Finding]:
         if not updates or _mounts_lists(step) or _removes_lists(stage, step, updates[-1]):
             continue
         update = step.commands[updates[0]]
-        message = f"{update.name} update leaves the package lists in this layer of the image, where nothing reads them"
+        message = f"{update.name} update leaves the package lists in this layer of the image, which no service reads"
         repair = f"end this RUN with: && rm -rf {_LISTS}/*"
         if _is_awaited(stage.steps[at + 1 :]):
             repair = f"join the installs that follow to this RUN, and end it with: && rm -rf {_LISTS}/*"

@@ -194,7 +194,7 @@ def _credential_files(stage: Stage, copy: Copy, source: CopySource, seen: set[st
 
 def _credential_kind(stage: Stage, entry: Entry) -> str | None:
     """What a file holds, by its name and, where the table asks for it, by its content."""
-    if not _named_like_one().match(entry.path) or not _NO_REAL_ONES.isdisjoint(entry.path.split("/")[:-1]):
+    if not _named_like_one().match(entry.name) or not _NO_REAL_ONES.isdisjoint(entry.path.split("/")[:-1]):
         return None
     for row in facts.rows("credential_files"):
         if not re.match(_ending_in(row["file"]), entry.path):
@@ -216,4 +216,5 @@ def _ending_in(glob: str) -> str:
 
 @cache
 def _named_like_one() -> re.Pattern[str]:
-    return re.compile("|".join(_ending_in(row["file"]) for row in facts.rows("credential_files")))
+    """The last parts of the globs, to tell most files of a large context apart at once."""
+    return re.compile("|".join(translate(row["file"].rpartition("/")[2]) for row in facts.rows("credential_files")))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection
     from pathlib import Path
 
     from mllint.inputs import Inputs
@@ -19,14 +19,10 @@ class Entry(NamedTuple):
     """A file or folder of the context; `path` is relative to its root with forward slashes, `size` in bytes."""
 
     path: str
+    name: str
     is_folder: bool
     size: int
     is_link: bool = False
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
 
 
 class Tree:
@@ -34,34 +30,36 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._folders: dict[str, tuple[Entry, ...]] = {}
+        self._folders: dict[str, dict[str, Entry]] = {}
 
-    def children(self, folder: str) -> tuple[Entry, ...]:
+    def children(self, folder: str) -> Collection[Entry]:
         """The entries of a folder (empty string: the root) by name; nothing where it cannot be read."""
-        if folder not in self._folders:
-            self._folders[folder] = self._scan(folder)
-        return self._folders[folder]
-
-    def _scan(self, folder: str) -> tuple[Entry, ...]:
-        prefix = f"{folder}/" if folder else ""
-        found = []
-        try:
-            with os.scandir(f"{self.root}/{folder}") as entries:
-                for each in entries:
-                    is_link = each.is_symlink()
-                    is_folder = each.is_dir(follow_symlinks=False)
-                    size = 0 if is_folder else each.stat(follow_symlinks=False).st_size
-                    found.append(Entry(prefix + each.name, is_folder, size, is_link))
-        except OSError:
-            return ()
-        return tuple(sorted(found, key=lambda entry: entry.path))
+        return self._children(folder).values()
 
     def find(self, path: str) -> Entry | None:
         """The entry at a path, or None; links count as they stand."""
         folder, _, name = path.rpartition("/")
         if folder and self.find(folder) is None:
             return None
-        return next((entry for entry in self.children(folder) if entry.name == name), None)
+        return self._children(folder).get(name)
+
+    def _children(self, folder: str) -> dict[str, Entry]:
+        if folder not in self._folders:
+            self._folders[folder] = self._scan(folder)
+        return self._folders[folder]
+
+    def _scan(self, folder: str) -> dict[str, Entry]:
+        prefix = f"{folder}/" if folder else ""
+        found = []
+        try:
+            with os.scandir(f"{self.root}/{folder}") as entries:
+                for each in entries:
+                    is_folder = each.is_dir(follow_symlinks=False)
+                    size = 0 if is_folder else each.stat(follow_symlinks=False).st_size
+                    found.append(Entry(prefix + each.name, each.name, is_folder, size, each.is_symlink()))
+        except OSError:
+            return {}
+        return {entry.name: entry for entry in sorted(found)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +72,8 @@ class Context:
     ignore_names: tuple[str, ...]
     """The ignore files that would count, the first that exists wins: `Dockerfile.gpu.dockerignore`, `.dockerignore`."""
     is_certain: bool
+    sent: dict[str, tuple[Entry, ...]] = field(default_factory=dict, repr=False)
+    """The files below each folder that somebody asked for; shared by contexts with the same root and ignore file."""
 
     @property
     def root(self) -> Path:
@@ -91,24 +91,20 @@ class Context:
 
     def find(self, path: str) -> Entry | None:
         """The entry at a path, whether ignored or not; the root itself for the empty path."""
-        return Entry("", True, 0) if path == "" else self.tree.find(path)
+        return Entry("", "", True, 0) if path == "" else self.tree.find(path)
 
-    def files(self, folder: str = "") -> Iterator[Entry]:
+    def files(self, folder: str = "") -> tuple[Entry, ...]:
         """Every file below a folder that the build would be sent, in order of the paths."""
-        for entry in self.tree.children(folder):
-            if entry.is_folder:
-                if self.ignore is None or not self.ignore.prunes(entry.path):
-                    yield from self.files(entry.path)
-            elif not self.excludes(entry.path):
-                yield entry
-
-    def folders(self, folder: str = "") -> Iterator[Entry]:
-        """Every folder below a folder that would be sent."""
-        for entry in self.tree.children(folder):
-            if entry.is_folder and (self.ignore is None or not self.ignore.prunes(entry.path)):
-                if not self.excludes(entry.path):
-                    yield entry
-                yield from self.folders(entry.path)
+        if folder not in self.sent:
+            found: list[Entry] = []
+            for entry in self.tree.children(folder):
+                if entry.is_folder:
+                    if self.ignore is None or not self.ignore.prunes(entry.path):
+                        found.extend(self.files(entry.path))
+                elif not self.excludes(entry.path):
+                    found.append(entry)
+            self.sent[folder] = tuple(found)
+        return self.sent[folder]
 
     def text(self, path: str) -> Source | None:
         """The text of a file that would be sent; None where it is not there, ignored or no text."""

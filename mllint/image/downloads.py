@@ -43,6 +43,16 @@ def is_only_installers(install: Install) -> bool:
     return bool(asked) and not install.files and all(each.key in INSTALLERS for each in asked)
 
 
+def downloads_little(install: Install) -> bool:
+    """Whether it installs nothing but pip and its like, or wheels that are already there."""
+    has_wheels_only = (
+        bool(install.operands)
+        and not install.files
+        and all(word.value.endswith(".whl") and "://" not in word.value for word in install.operands)
+    )
+    return has_wheels_only or is_only_installers(install)
+
+
 def requested(stage: Stage, install: Install) -> tuple[str, ...]:
     """The normalised names that a call asks for, on the command line and in its files."""
     lines = [each for each in install.requirements if isinstance(each, Requirement)]

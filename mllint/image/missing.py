@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -75,6 +74,8 @@ def _recipes(build: Build) -> Iterator[str]:
 def near_path(context: Context, path: str) -> str | None:
     """A path in the tree that a missing one may have meant: another case or spelling beside it, or the same name
     elsewhere, if only once."""
+    import difflib
+
     folder, _, name = path.rpartition("/")
     beside = {entry.name: entry.path for entry in context.tree.children(folder)} if context.find(folder) else {}
     lower = {each.lower(): each for each in beside}

@@ -227,8 +227,8 @@ class _Masker:
 
 
 def _heredoc_marks(line: str) -> list[tuple[str, bool, bool, tuple[int, int]]]:
-    """Name, chomp, expand and place of each `<<NAME` word; none at all where BuildKit cannot cut the line into words: a quote
-    stays open, or `${…}` is none of its variables."""
+    """Name, chomp, expand and place of each `<<NAME` word; none at all where BuildKit cannot cut the line into words:
+    a quote stays open, or `${…}` is none of its variables."""
     marks = []
     at = 0
     for match in _SHELL_WORD.finditer(line):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import tree_sitter
@@ -66,7 +67,8 @@ class _Reader:
 
     def _node(self, node: tree_sitter.Node) -> tuple[Node, ...]:
         read = _READERS.get(node.type)
-        return read(self, node) if read else ()
+        # Where something is missing the parser puts a node without text.
+        return read(self, node) if read and node.start_byte < node.end_byte else ()
 
     def _command(self, node: tree_sitter.Node) -> tuple[Node, ...]:
         return (self._simple(node, ()),)
@@ -85,12 +87,11 @@ class _Reader:
                 assignments.append(self._assignment(child))
             elif kind in ("file_redirect", "herestring_redirect"):
                 found.append(self._redirect(child, words))
-        span = self._span(node)
-        for child in redirects:
-            found.append(self._redirect(child, words))
-            span = Span(span.start, max(span.end, found[-1].span.end))
+        found += [self._redirect(child, words) for child in redirects]
         words.sort(key=lambda word: word.span.start)
-        return Command(tuple(words), tuple(assignments), tuple(found), span)
+        span = self._span(node)
+        end = max([span.end, *(each.span.end for each in found), *(word.span.end for word in words[-1:])])
+        return Command(tuple(words), tuple(assignments), tuple(found), Span(span.start, end))
 
     def _declaration(self, node: tree_sitter.Node) -> tuple[Node, ...]:
         """`export`, `unset` and their like; a name alone is an assignment with no value."""
@@ -254,6 +255,8 @@ class _Reader:
             return _unescape(text)
         if node.type == "raw_string":
             return text[1:-1]
+        if node.type == "heredoc_start":
+            return re.sub(r"[\"'\\]", "", text)
         if node.type == "string":
             return _unescape(text[1:-1], in_quotes=True)
         if node.type == "concatenation":

@@ -116,7 +116,7 @@ def commands(nodes: tuple[Node, ...], certain: bool = True) -> Iterator[tuple[Co
     """Every simple command in the order of the text, and whether it surely runs when all before it succeed."""
     for node in nodes:
         if isinstance(node, Command):
-            for word in node.words:
+            for word in _words(node):
                 yield from commands(word.substitutions, certain)
             yield node, certain
         elif isinstance(node, Pipeline):
@@ -136,7 +136,11 @@ def commands(nodes: tuple[Node, ...], certain: bool = True) -> Iterator[tuple[Co
 
 def _chain_commands(chain: Chain, certain: bool) -> Iterator[tuple[Command, bool]]:
     yield from commands(chain.parts[:1], certain)
-    after_or = False
     for operator, part in zip(chain.operators, chain.parts[1:], strict=True):
-        after_or = after_or or operator == "||"
-        yield from commands((part,), certain and not after_or)
+        yield from commands((part,), certain and operator == "&&")
+
+
+def _words(command: Command) -> Iterator[Word]:
+    yield from command.words
+    yield from (each.value for each in command.assignments if each.value is not None)
+    yield from (each.target for each in command.redirects if each.target is not None)
