@@ -166,6 +166,7 @@ def installs(text: str) -> list[tuple[str, list[str], list[str]]]:
         ("RUN apk add --no-cache -t build gcc", [("apk", ["gcc"], [])]),
         ("RUN conda env create -f env.yml -n x", [("conda", [], [])]),
         ("RUN pip download torch", [("pip", ["torch"], [])]),
+        ("RUN pip install --dry-run torch", []),
         ("RUN apt-get update", []),
     ],
 )

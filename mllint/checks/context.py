@@ -145,7 +145,10 @@ def _is_telling(stage: Stage, source: CopySource) -> bool:
     context = stage.build.context
     if is_expected(stage.build, source.path):
         return False
-    return context.is_certain or _fits(stage.build, source.path) or near_path(context, source.path) is not None
+    if context.is_certain or _fits(stage.build, source.path):
+        return True
+    near = near_path(context, source.path)
+    return near is not None and near.rpartition("/")[0] == source.path.rpartition("/")[0]
 
 
 def _fits(build: Build, path: str) -> bool:

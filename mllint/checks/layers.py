@@ -74,8 +74,8 @@ def installer_cache_kept(stage: Stage) -> Iterator[Finding]:
 
 
 def _kept(stage: Stage, installs: list[Install]) -> Finding:
-    first = installs[0]
     is_small = all(map(downloads_little, installs))
+    first = next((each for each in installs if not downloads_little(each)), installs[0])
     where = Location(stage.build.source, first.span)
     big = next(filter(None, (large(stage, each) for each in installs)), None)
     if first.manager.name != "pip":

@@ -65,9 +65,9 @@ def _below_shell(stage: Stage, instruction: Instruction, server: Server) -> Find
         f"{instruction.keyword} {form} leaves a shell in front of {server.name} that passes no SIGTERM on:"
         " docker stop waits, then kills it with its requests in flight"
     )
-    repair = (
-        f'use the exec form, {instruction.keyword} ["{server.executed.name}", ...], or write exec before the command'
-    )
+    exec_form = f'use the exec form, {instruction.keyword} ["{server.executed.name}", ...], or '
+    # Without a shell nobody would replace the variables.
+    repair = ("" if "$" in instruction.rest.text else exec_form) + "write exec before the command"
     return Finding(Location(stage.build.source, instruction.span), message, repair)
 
 

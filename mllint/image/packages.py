@@ -145,7 +145,7 @@ def installs(step: Step) -> tuple[Install, ...]:
         if each.name == "cd" and len(each.words) > 1 and each.words[1].is_literal:
             directory = joined(directory, each.words[1].value)
         install = _install(step, each, directory)
-        if install is not None:
+        if install is not None and not install.has("--dry-run"):
             found.append(install)
     return tuple(found)
 

@@ -50,6 +50,7 @@ class _Reader:
         self.logical = logical
         self.data = data
         self.characters: list[int] | None = None if len(data) == len(logical.text) else _character_offsets(data)
+        self.redirects: dict[int, list[tree_sitter.Node]] = {}
 
     def _range(self, node: tree_sitter.Node) -> tuple[int, int]:
         if self.characters is None:
@@ -71,9 +72,7 @@ class _Reader:
         return read(self, node) if read and node.start_byte < node.end_byte else ()
 
     def _command(self, node: tree_sitter.Node) -> tuple[Node, ...]:
-        return (self._simple(node, ()),)
-
-    def _simple(self, node: tree_sitter.Node, redirects: tuple[tree_sitter.Node, ...]) -> Command:
+        redirects = self.redirects.pop(node.id, [])
         words: list[Word] = []
         assignments: list[Assignment] = []
         found: list[Redirect] = []
@@ -91,7 +90,7 @@ class _Reader:
         words.sort(key=lambda word: word.span.start)
         span = self._span(node)
         end = max([span.end, *(each.span.end for each in found), *(word.span.end for word in words[-1:])])
-        return Command(tuple(words), tuple(assignments), tuple(found), Span(span.start, end))
+        return (Command(tuple(words), tuple(assignments), tuple(found), Span(span.start, end)),)
 
     def _declaration(self, node: tree_sitter.Node) -> tuple[Node, ...]:
         """`export`, `unset` and their like; a name alone is an assignment with no value."""
@@ -143,11 +142,9 @@ class _Reader:
         bodies = [child for child in node.children if not child.type.endswith("_redirect")]
         following = [child for redirect in redirects for child in redirect.children]
         redirects += [child for child in following if child.type == "file_redirect"]
-        if bodies and bodies[0].type == "command":
-            first: tuple[Node, ...] = (self._simple(bodies[0], tuple(redirects)),)
-        else:
-            first = self.nodes(bodies)
-        return self._with_following(first, following, node)
+        for body in bodies[-1:]:
+            self.redirects[_last_command(body).id] = redirects
+        return self._with_following(self.nodes(bodies), following, node)
 
     def _with_following(
         self, first: tuple[Node, ...], following: list[tree_sitter.Node], node: tree_sitter.Node
@@ -290,6 +287,13 @@ _READERS = {
     "variable_assignments": _Reader._lone_assignment,
     "while_statement": _Reader._loop,
 }
+
+
+def _last_command(node: tree_sitter.Node) -> tree_sitter.Node:
+    """Where the redirections of a whole list or pipeline belong, which the grammar hangs them on."""
+    while node.type in ("list", "pipeline", "negated_command") and node.named_children:
+        node = node.named_children[-1]
+    return node
 
 
 def _unescape(text: str, in_quotes: bool = False) -> str:
