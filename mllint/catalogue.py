@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint.facts import root
 from mllint.findings import Severity
@@ -45,8 +44,7 @@ _ID = re.compile(r"[A-Z]{2}\d{3}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule's entry in the catalogue, from the front matter and the title of its Markdown file."""
 
     id: str

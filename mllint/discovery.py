@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.contexts import Contexts
 from mllint.walking import git_root, walk
@@ -35,8 +35,7 @@ _LOCKS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A Dockerfile with the context it is built from; `reason` tells how that was chosen."""
 
     path: Path
@@ -47,8 +46,7 @@ class Target:
     """Those that compose files build from it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loose:
+class Loose(NamedTuple):
     """A requirements file found by itself; it counts only where no Dockerfile's build reads it."""
 
     path: Path

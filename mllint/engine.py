@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mllint import catalogue, checks, suppressions
@@ -65,7 +65,7 @@ class _File:
         entry = catalogue.rules()[rule]
         for finding in found:
             severity = self.severity.get(rule) or finding.severity or entry.severity
-            yield replace(finding, rule=entry, severity=severity)
+            yield finding._replace(rule=entry, severity=severity)
 
     def shows(self, finding: Finding) -> bool:
         """Whether the preset has a case as mild as this."""
@@ -205,4 +205,6 @@ def _without_superseded(found: list[Finding]) -> list[Finding]:
 
 
 def _is_hidden(finding: Finding, comments: list[Suppression]) -> bool:
-    return any([comment.hides(finding) for comment in comments])
+    # Every comment is asked: the one that hides nothing that others do not is still no unused one.
+    answers = [comment.hides(finding) for comment in comments]
+    return any(answers)

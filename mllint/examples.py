@@ -16,7 +16,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.catalogue import CatalogueError
 from mllint.findings import Severity
@@ -36,8 +36,7 @@ _MODE = re.compile(r"[0-7]{3,4}")
 _TREE_KEYS = ("size", "bytes", "text", "mode", "link")
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleFile:
+class ExampleFile(NamedTuple):
     """A file of an example; with a path that ends in a slash, an empty folder."""
 
     path: str
@@ -60,8 +59,7 @@ class ExampleFile:
             target.chmod(self.mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """One example of a rule: a build context and what the rule says of it."""
 
     name: str
@@ -150,8 +148,7 @@ def _difference(expected: Iterable[str], found: Iterable[str]) -> list[str]:
     return [line for line in difflib.ndiff(list(expected), list(found)) if not line.startswith("?")]
 
 
-@dataclass(frozen=True, slots=True)
-class _Fence:
+class _Fence(NamedTuple):
     path: Path
     line: int
     info: tuple[str, ...]

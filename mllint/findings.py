@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from mllint.catalogue import Rule
@@ -32,8 +31,7 @@ class Severity(Enum):
 _RANKS = {"error": 0, "warning": 1, "info": 2, "style": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A span of a source; lines and columns count from 1, columns in code points, the end is exclusive."""
 
     source: Source
@@ -54,16 +52,14 @@ class Location:
         return self.source.position(self.span.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(NamedTuple):
     """Another place that tells part of the story."""
 
     location: Location
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace a span of a file by a text; with no span, create the file `path` with the text."""
 
     path: str
@@ -71,8 +67,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """Edits applied all or none. *Safe* cannot break a working image nor change what it is meant to do."""
 
     applicability: Literal["safe", "unsafe"]
@@ -80,8 +75,7 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One fault. A check gives place, message (the thing and the consequence, standing alone in a log) and `repair`
     (what to write instead); the engine adds the rule and settles the severity."""
 
@@ -97,8 +91,7 @@ class Finding:
     """Whether the case is one for the presets from `strict` on, though the rule belongs to the default one."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputError:
+class InputError(NamedTuple):
     """An input that could not be read, so that it was not (wholly) checked."""
 
     path: str
@@ -106,8 +99,7 @@ class InputError:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(NamedTuple):
     """A question the files leave open, so that some checks kept silent."""
 
     path: str
@@ -115,8 +107,7 @@ class Undecided:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The outcome of one run, in its final order."""
 
     findings: tuple[Finding, ...]

@@ -8,9 +8,8 @@ credential is none.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 
@@ -67,8 +66,7 @@ _LONGEST_PLACEHOLDER = 200
 _AFTER_VALUE = ".,;|&}\\"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(NamedTuple):
     """A credential in a text: the offsets of its value and what it is (`Hugging Face token`, `password`)."""
 
     start: int

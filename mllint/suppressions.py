@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import catalogue
 from mllint.sources.requirements import Empty, RequirementsFile
@@ -34,8 +34,7 @@ _PEERS = (("hadolint", _HADOLINT), ("tally", _TALLY), ("buildkit", _BUILDKIT))
 _NAME = re.compile(r"[^,\s]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(NamedTuple):
     """A name in a comment and where it stands; `rules` are the ids it means, none where it is unknown."""
 
     name: str

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mllint.config import Settings
     from mllint.sources.gitignore import GitIgnore, Ignored
 
-_SKIPPED = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", ".tox", ".nox", ".venv"})
+_SKIPPED = frozenset(".git .hg .svn node_modules __pycache__ .ipynb_checkpoints site-packages .tox .nox .venv".split())
 
 
 def git_root(folder: Path) -> Path | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -68,7 +67,7 @@ def three_rules(tmp_path, monkeypatch):
 
 
 def test_a_rule_is_read_from_its_file():
-    assert asdict(catalogue.read_rule(SAMPLE)) == {
+    assert catalogue.read_rule(SAMPLE)._asdict() == {
         "id": "ML399",
         "name": "probe-module-missing",
         "title": "The probe imports a module that nothing installs",

@@ -7,7 +7,6 @@ import re
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,7 +156,7 @@ def test_a_fix_is_shown_where_there_is_one():
     assert fault(BAD + GOOD) == "rule.md:1: fix is `sometimes`, yet no Bad has the files after it (`fixed`)"
     examples.validate(RULE, (PROBE, REQUIRED))
     with pytest.raises(CatalogueError, match="fix is `none`, yet"):
-        examples.validate(replace(RULE, fix="none"), (PROBE, REQUIRED))
+        examples.validate(RULE._replace(fix="none"), (PROBE, REQUIRED))
 
 
 MESSAGE = "HEALTHCHECK imports requests, which nothing installs: the container stays unhealthy"
@@ -171,7 +170,7 @@ def finding(case: examples.Case, place: str, rule: catalogue.Rule = RULE) -> Fin
 
 
 def test_the_expected_findings_and_no_others_pass():
-    other = replace(RULE, id="ML301")
+    other = RULE._replace(id="ML301")
     assert examples.failures(PROBE, RULE, Report((finding(PROBE, "FROM", other), finding(PROBE, "requests;")))) == []
     assert examples.failures(STANDARD, RULE, Report(())) == []
 
@@ -186,8 +185,8 @@ def test_a_bad_fails_with_what_was_lost_and_what_came_instead():
 
 
 def test_a_good_fails_with_any_finding_of_its_rule_and_errors_of_others():
-    advice = replace(RULE, id="ML301", severity=Severity.WARNING)
-    fatal = replace(RULE, id="ML301")
+    advice = RULE._replace(id="ML301", severity=Severity.WARNING)
+    fatal = RULE._replace(id="ML301")
     assert examples.failures(STANDARD, RULE, Report((finding(STANDARD, "FROM", advice),))) == []
     assert examples.failures(STANDARD, RULE, Report((finding(STANDARD, "FROM", fatal),)))[0].startswith(
         "+ Dockerfile:1:1"

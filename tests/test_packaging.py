@@ -23,14 +23,14 @@ TABLE = "about: [3.10, 1e3, 2024-01-01, no, null, ~, 0x10, '']\nrows: {3.10: {ad
 
 DUMP = """
 import json, sys
-from dataclasses import asdict
+
 from mllint import catalogue, facts
 rules = list(catalogue.rules().values())
 assert facts.table("sample_table")["about"][0] == "3.10"
 print(json.dumps({
     "package": catalogue.__file__,
     "compiled": "yaml" not in sys.modules,
-    "rules": [{**asdict(rule), "severity": rule.severity.value, "text": catalogue.text(rule)} for rule in rules],
+    "rules": [{**rule._asdict(), "severity": rule.severity.value, "text": catalogue.text(rule)} for rule in rules],
     "table": facts.table("sample_table"),
 }))
 """

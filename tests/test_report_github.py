@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,7 +102,7 @@ def test_a_notice_that_is_shown_tells_how_many_are_not(errors, warnings, notices
 
 def test_credentials_are_masked():
     token = "ghp_" + "aB3dE6" * 6
-    report = Report((replace(sample.CACHE_KEPT, message=f"{token} is in the image"),))
+    report = Report((sample.CACHE_KEPT._replace(message=f"{token} is in the image"),))
     assert token not in rendered(report) + summary_markdown(report)
 
 
@@ -148,7 +147,7 @@ def test_summary_of_a_clean_run():
 
 
 def test_summary_leaves_no_markup_alive():
-    report = Report((replace(sample.CACHE_KEPT, message="`a` | <b onclick=x> &amp; [x](y) $z$"),))
+    report = Report((sample.CACHE_KEPT._replace(message="`a` | <b onclick=x> &amp; [x](y) $z$"),))
     assert r"| \`a\` \| &lt;b onclick=x&gt; &amp;amp; \[x\](y) \$z\$ |" in summary_markdown(report)
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -86,7 +85,7 @@ def test_keys_come_in_the_documented_order():
 
 
 def test_a_finding_can_be_less_bad_than_its_rule():
-    mild = replace(sample.MISSING_MODULE, severity=Severity.INFO)
+    mild = sample.MISSING_MODULE._replace(severity=Severity.INFO)
     parsed = content(Report((mild,), files=("Dockerfile",)))
     assert (parsed["findings"][0]["severity"], parsed["summary"]["error"], parsed["summary"]["info"]) == ("info", 0, 1)
 
@@ -104,7 +103,7 @@ def test_an_empty_report_has_every_key():
 
 def test_an_edit_that_creates_a_file_has_no_place():
     new_file = Fix("safe", "Add a .dockerignore", (Edit(".dockerignore", None, ".git\n"),))
-    parsed = content(Report((replace(sample.CACHE_KEPT, fix=new_file),)))
+    parsed = content(Report((sample.CACHE_KEPT._replace(fix=new_file),)))
     assert parsed["findings"][0]["fix"]["edits"] == [
         {"path": ".dockerignore", "line": None, "column": None, "end_line": None, "end_column": None, "text": ".git\n"}
     ]
@@ -112,7 +111,7 @@ def test_an_edit_that_creates_a_file_has_no_place():
 
 def test_a_fix_of_a_file_that_the_report_does_not_hold_is_left_out():
     elsewhere = Fix("safe", "Pin it", (Edit("constraints.txt", Span(0, 0), "numpy<2\n"),))
-    assert content(Report((replace(sample.CACHE_KEPT, fix=elsewhere),)))["findings"][0]["fix"] is None
+    assert content(Report((sample.CACHE_KEPT._replace(fix=elsewhere),)))["findings"][0]["fix"] is None
 
 
 def test_columns_count_code_points():
@@ -135,7 +134,7 @@ def test_credentials_are_masked_everywhere(secret):
 
 def test_control_characters_are_escaped_and_the_text_comes_back():
     message = "a\x1b[2J\u202e\x9b模\u2028"
-    report = Report((replace(sample.CACHE_KEPT, message=message),))
+    report = Report((sample.CACHE_KEPT._replace(message=message),))
     assert render(report).replace("\n", "").isprintable()
     assert render(report).isascii()
     assert content(report)["findings"][0]["message"] == message

@@ -5,9 +5,8 @@ A check takes the narrowest thing it judges, told by the annotation of its one p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 FAMILIES = ("base_image", "context", "input", "layers", "os_packages", "requirements", "runtime", "security", "syntax")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A registered check: its rule, the type of thing it judges, and the function."""
 
     rule: str

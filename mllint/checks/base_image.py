@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 from mllint import facts
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
-from mllint.image.base import common_name, is_built_here
+from mllint.image.base import common_name, fits, is_built_here
 from mllint.image.stage import Stage
 from mllint.sources.reference import Reference
 
@@ -48,7 +47,7 @@ def _exactly(reference: Reference) -> str:
 
 def _rows(reference: Reference, column: str) -> Iterator[dict[str, Any]]:
     name = common_name(reference)
-    return (row for row in facts.rows("image_tags") if column in row and fnmatchcase(name, row["image"]))
+    return (row for row in facts.rows("image_tags") if column in row and fits(name, row["image"]))
 
 
 def _is_first_use(stage: Stage) -> bool:

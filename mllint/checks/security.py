@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase, translate
 from functools import cache
 
@@ -55,7 +54,7 @@ def root_user(stage: Stage) -> Iterator[Finding]:
     # Without a process it is a base or a toolbox: those who build on it or work in it decide.
     serves = process is not None and not _is_idle(process)
     finding = _as_root(stage, stage.last("USER"), process.instruction if process else stage.instruction)
-    yield finding if serves else replace(finding, severity=Severity.INFO, is_strict=True)
+    yield finding if serves else finding._replace(severity=Severity.INFO, is_strict=True)
 
 
 def _as_root(stage: Stage, step: Step | None, start: Instruction) -> Finding:

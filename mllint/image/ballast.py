@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
 from mllint.image.packages import closure
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 _ENVIRONMENTS = {"pyvenv.cfg": "virtual environment", "conda-meta": "conda environment"}
 
 
-@dataclass(frozen=True, slots=True)
-class Ballast:
+class Ballast(NamedTuple):
     """A file or folder that no service reads; of nested ones the outermost."""
 
     entry: Entry

@@ -100,9 +100,17 @@ def known_image(reference: Reference) -> dict[str, str] | None:
     """The row of the table `base_images` for an image: the first whose patterns match its name and tag."""
     name, tag = common_name(reference), reference.tag or "latest"
     for row in _rows():
-        if fnmatchcase(name, row["image"]) and fnmatchcase(tag, row.get("tag", "*")):
+        if fits(name, row["image"]) and fits(tag, row.get("tag", "*")):
             return row
     return None
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether the name or tag of an image matches a pattern of the tables."""
+    # Most patterns are plain or begin so: to compile them all would take longer than the rest of a run.
+    if not name.startswith(pattern.partition("*")[0]):
+        return False
+    return fnmatchcase(name, pattern) if "*" in pattern else name == pattern
 
 
 def common_name(reference: Reference) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mllint.image.build import joined
 from mllint.image.expansion import expand
@@ -28,8 +27,7 @@ _ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
 _HEREDOC = re.compile(r"<<-?\S")
 
 
-@dataclass(frozen=True, slots=True)
-class CopySource:
+class CopySource(NamedTuple):
     """One source of a COPY; `path` is clean and relative to the root it is taken from, empty for the root itself."""
 
     word: Word
@@ -103,8 +101,7 @@ def _go_match(pattern: str) -> re.Pattern[str]:
         return re.compile("(?!)")
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A COPY or ADD carried out: its sources, where they come from and where they go."""
 
     step: Step

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.build import joined
 from mllint.image.copies import clean, relative, stage_named
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from mllint.sources.dockerfile import Instruction
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One mount: `source` is relative to the root of the context, or of the stage with the index `stage`."""
 
     kind: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.build import joined
 from mllint.image.copies import context_path
@@ -30,8 +29,7 @@ _LOCAL_IN_CONDA = re.compile(r"^\s*-\s+(?:-e\s|\.{1,2}(?:/|\s*$)|file:)", re.MUL
 _WITHOUT_PROJECT = ("--no-install-project", "--no-install-workspace", "--only-group", "--no-root", "--only-root")
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
+class Late(NamedTuple):
     """The source that comes first, and the installs behind it that do not need it."""
 
     copy: Copy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.image.build import joined
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from mllint.sources.text import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
+class Manager(NamedTuple):
     """A package manager and how it is called."""
 
     name: str
-    programs: re.Pattern[str]
+    programs: frozenset[str]
     installs: tuple[tuple[str, ...], ...]
     language: str
     values: frozenset[str]
@@ -128,7 +127,7 @@ def managers() -> tuple[Manager, ...]:
     return tuple(
         Manager(
             row["manager"],
-            re.compile(row["programs"]),
+            frozenset(row["programs"].split()),
             tuple(tuple(verb.split()) for verb in row["installs"]),
             row["language"],
             frozenset(row["values"].split()),
@@ -152,9 +151,9 @@ def installs(step: Step) -> tuple[Install, ...]:
 
 def _install(step: Step, each: Executed, directory: Value) -> Install | None:
     words = _without_module(each.words)
-    name = words[0].value.rpartition("/")[2]
+    name = words[0].value.rpartition("/")[2].rstrip("0123456789.")
     for manager in managers():
-        if not manager.programs.fullmatch(name):
+        if name not in manager.programs:
             continue
         operands, options = _split(words[1:], manager.values)
         for verb in manager.installs:
@@ -220,8 +219,7 @@ def _tail(word: Word, at: int) -> Word:
     return word._replace(text=word.value[at:], value=word.value[at:])
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(NamedTuple):
     """All that a resolver call reads: the files with their nesting, by path in the context."""
 
     files: Mapping[str, RequirementsFile]

@@ -68,9 +68,9 @@ def _pinned(lines: Iterable[Requirement]) -> frozenset[str]:
 
 
 def _with_companions(names: frozenset[str]) -> frozenset[str]:
-    """With those whose every release asks for one release of a pinned distribution."""
+    """With those that a resolver takes by the release of a pinned distribution."""
     rows = facts.rows("ml_frameworks")
-    return names | {row["name"] for row in rows if row.get("follows") in names}
+    return names | {row["name"] for row in rows if row.get("companion_of") in names}
 
 
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:

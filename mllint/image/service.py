@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
 from mllint.image.build import joined
@@ -30,16 +29,14 @@ _SHELL_SCRIPT = re.compile(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_S
 _SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A shell script of the context that the process runs."""
 
     source: Source
     commands: tuple[Executed, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """What `docker run` starts. `commands` are the programs, wrappers removed; the last one is what stays."""
 
     entrypoint: Step | None
@@ -50,8 +47,7 @@ class Process:
     """Where the program is named: CMD, else ENTRYPOINT, else the FROM of the image that brings it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """A network server that the image starts: what the table knows of it and the command that runs it."""
 
     name: str

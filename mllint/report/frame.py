@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.masking import mask
 from mllint.report.shown import escape, is_visible
@@ -18,8 +17,7 @@ _MASKED_WHOLE = 64 * 1024
 _NARROWEST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What a terminal shows of the first line of a span. Widths are in terminal cells: a wide character takes two, a
     combining mark none."""
 

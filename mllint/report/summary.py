@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.findings import Severity
 from mllint.report.shown import settled
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from mllint.findings import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """The counts of a report."""
 
     by_severity: dict[Severity, int]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.sources.text import Problem, Source, Span
 
@@ -25,8 +25,7 @@ _HOST_PATH = re.compile(r"[./~\\]|[A-Za-z]:")
 _TRUE = ("true", "yes", "on", "y")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A scalar with its place."""
 
     text: str
@@ -43,8 +42,7 @@ class Value:
         return self.text.replace("$$", "$") if self.is_literal else None
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """An entry of `environment`, `args` or `additional_contexts`; without a value the caller's shell gives it."""
 
     name: str
@@ -52,8 +50,7 @@ class Setting:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command line as a list of words, or as one string."""
 
     values: tuple[Value, ...]
@@ -85,8 +82,7 @@ class Build:
     additional_contexts: tuple[Setting, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
+class Healthcheck(NamedTuple):
     """A service's own health check, which replaces the image's."""
 
     span: Span
@@ -106,8 +102,7 @@ class Healthcheck:
         return self.disable is not None and self.disable.text.lower() in _TRUE
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(NamedTuple):
     """A published port; ranges and variables stay text, `published` is empty where Docker chooses the port."""
 
     span: Span
@@ -117,8 +112,7 @@ class Port:
     protocol: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """A mount; an anonymous volume has no source."""
 
     span: Span
@@ -141,8 +135,7 @@ class DeviceRequest:
     capabilities: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """A service, as far as it concerns its image."""
 
     name: str
@@ -169,8 +162,7 @@ class Service:
     platform: Value | None
 
 
-@dataclass(frozen=True, slots=True)
-class ComposeFile:
+class ComposeFile(NamedTuple):
     """A compose file; what is wrong with it is in `problems`, and its sound parts are there nevertheless."""
 
     source: Source

@@ -7,7 +7,6 @@ inside an instruction, a continuation at the end of the file …) is masked firs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mllint.sources import dockerfile_lines as lines
@@ -102,8 +101,7 @@ class Instruction(NamedTuple):
         return tuple(word.text for word in self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(NamedTuple):
     """A parsed Dockerfile; broken text still gives all that can be read, and what is wrong in `problems`."""
 
     source: Source

@@ -63,8 +63,7 @@ class GitIgnore:
         return tuple((pattern, _matcher(pattern.glob)) for pattern in reversed(self.patterns))
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """What the files from the root of a repository down to one folder say of that folder's entries."""
 
     folder: str = ""

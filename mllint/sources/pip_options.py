@@ -7,7 +7,6 @@ The options are those that any pip from 23 to 26 takes there (`SUPPORTED_OPTIONS
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,16 +15,14 @@ if TYPE_CHECKING:
     from mllint.sources.text import Logical, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A text and where it stands."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option under its full name (`--index-url` also for `-i`), the value without quotes; a flag has none."""
 
     name: str

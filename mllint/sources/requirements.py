@@ -188,8 +188,7 @@ class Requirement(Line):
         return any(operator in ("<", "<=", "~=", "==", "===") for operator, _ in self.clauses)
 
 
-@dataclass(frozen=True, slots=True)
-class RequirementsFile:
+class RequirementsFile(NamedTuple):
     """A parsed requirements or constraints file: each non-blank line of the source lies in the span of one line."""
 
     source: Source
