@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mllint.config import Settings
+from mllint.config import Base, Settings
 from mllint.image.build import Build
 from mllint.image.context import Context, Tree
 from mllint.image.values import Unknown
@@ -90,11 +90,15 @@ def test_the_user_of_a_known_base_counts():
 
 
 def test_a_described_base_counts():
-    from mllint.config import Base
-
     described = {"registry.example/*": Base(like="python:3.11-slim-bookworm", user="app")}
     (stage,) = build("FROM registry.example/ml:1", bases=described).stages
     assert (stage.end.user, stage.base.family) == ("app", "debian")
+
+
+def test_variables_that_the_base_is_known_to_set_count():
+    described = {"registry.example/*": Base(env={"PIP_NO_CACHE_DIR": "1"})}
+    (stage,) = build("FROM registry.example/ml:1\nENV X=$PIP_NO_CACHE_DIR", bases=described).stages
+    assert stage.end.env["X"] == "1"
 
 
 def test_the_target_is_the_final_stage_and_only_what_it_needs_counts():

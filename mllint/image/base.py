@@ -44,6 +44,8 @@ class Base:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     """The base's own ENTRYPOINT and CMD, where they are known and start a server."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables that the base is known to set; it may set others."""
 
 
 def resolve(
@@ -80,7 +82,8 @@ def _image(name: str, reference: Reference, settings: Settings) -> Base:
         reason = f"the user of {name} is not known: describe the image under `bases` in the configuration"
         return Base("image", name, None, reference, Unknown(reason), None, reason)
     entrypoint, command = (tuple(row.get(column, "").split()) for column in ("entrypoint", "command"))
-    return Base("image", name, None, reference, row["user"], row["family"] or None, "", entrypoint, command)
+    env = tuple(pair.partition("=")[::2] for pair in row.get("env", "").split())
+    return Base("image", name, None, reference, row["user"], row["family"] or None, "", entrypoint, command, env)
 
 
 def _described(name: str, reference: Reference, described: Described, settings: Settings) -> Base:
@@ -93,7 +96,8 @@ def _described(name: str, reference: Reference, described: Described, settings: 
         user = Unknown(f"the user of {name} is not described")
     entrypoint = known.entrypoint if described.entrypoint is None else described.entrypoint
     command = known.command if described.command is None else described.command
-    return Base("image", name, None, reference, user, known.family, "", entrypoint, command)
+    env = (*known.env, *(described.env or {}).items())
+    return Base("image", name, None, reference, user, known.family, "", entrypoint, command, env)
 
 
 def known_image(reference: Reference) -> dict[str, str] | None:

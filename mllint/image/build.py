@@ -120,7 +120,7 @@ class _Interpreter:
         empty = base.kind == "scratch"
         directory = "/" if empty else f"{UNKNOWN_FOLDER}{base.text}"
         shell = _DEFAULT_SHELL
-        return State({}, {}, base.user, directory, shell, empty)
+        return State(dict(base.env), {}, base.user, directory, shell, empty)
 
     def _declared(self, instruction: Instruction, scope: Variables) -> list[tuple[str, Value | None]]:
         found: list[tuple[str, Value | None]] = []
