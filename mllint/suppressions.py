@@ -27,7 +27,7 @@ UNUSED = "ML001"
 """The rule about comments that hide nothing."""
 
 _OURS = re.compile(r"(?i)(?:^|#)\s*mllint:\s*(?P<verb>[\w-]*)[ \t]*(?P<bracket>\[(?P<names>[^\]]*)\]?)?(?P<reason>.*)")
-_HADOLINT = re.compile(r"(?i)hadolint\s+(?P<reach>global\s+|stage\s+)?ignore\s*=\s*(?P<names>[\w\s,]+?)\s*(?:#.*)?")
+_HADOLINT = re.compile(r"(?i)hadolint\s+(?P<reach>global\s+|stage\s+)?ignore\s*=\s*(?P<names>[\w\s,]+)(?:#.*)?")
 _TALLY = re.compile(r"(?i)tally\s+(?P<reach>global\s+)?ignore\s*=\s*(?P<names>[^;]+)(?:;.*)?")
 _BUILDKIT = re.compile(r"(?i)check\s*=\s*(?:[^;]*;)*?\s*skip\s*=\s*(?P<names>[^;]+)(?:;.*)?")
 _PEERS = (("hadolint", _HADOLINT), ("tally", _TALLY), ("buildkit", _BUILDKIT))

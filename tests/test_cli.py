@@ -257,3 +257,14 @@ def test_rules_lists_them_all():
     assert [entry["id"] for entry in listed] == sorted(entry["id"] for entry in listed)
     assert set(listed[0]) == {"id", "name", "severity", "family", "presets", "fix", "aliases"}
     assert "root-user" in run("rules").stdout
+
+
+def test_the_readme_shows_what_check_prints(monkeypatch: pytest.MonkeyPatch):
+    root = Path(mllint.__file__).parent.parent
+    readme = (root / "README.md").read_text("utf-8")
+    block = readme.partition("```console\n")[2].partition("\n```")[0]
+    command, *shown = block.splitlines()
+    monkeypatch.chdir(root / command.removeprefix("$ cd ").partition(" && ")[0])
+    printed = run("check").stdout.splitlines()
+    assert len(shown) > 10
+    assert [line for line in shown if line not in (*printed, "…")] == []
