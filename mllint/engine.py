@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from mllint.config import Settings
     from mllint.discovery import Found
-    from mllint.image.base import Base
     from mllint.image.stage import Stage
     from mllint.inputs import Inputs
     from mllint.sources.dockerfile import Dockerfile
@@ -132,6 +131,8 @@ class _Run:
         file = _File(build.settings, path)
         self.ignored |= {(selector, reason) for selector, reason in build.settings.ignore.items() if reason}
         self.files.append(dockerfile.source.path)
+        if build.stages and build.final is None:
+            self.inputs.fail(path, f"has no stage {build.settings.target}")
         subjects: list[object] = [dockerfile, build, *build.stages]
         found = self._checked(file, subjects)
         self._settle(file, found, suppressions.in_dockerfile(dockerfile))
@@ -186,9 +187,9 @@ class _Run:
 
     def _note_undecided(self, build: Build) -> None:
         for stage in build.needed:
-            base: Base = stage.base
-            if base.why_unknown:
-                self.undecided.add(Undecided(build.source.path, stage.instruction.start_line, base.why_unknown))
+            why = stage.base.why_unknown
+            if why:
+                self.undecided.add(Undecided(build.source.path, stage.instruction.start_line, why))
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,13 @@ from mllint.sources import dockerfile
 from mllint.sources.text import Source
 
 
-def build(text: str, **settings: object) -> Build:
+def build(text: str, **settings: Any) -> Build:
     folder = Path("/nowhere")
     context = Context(Tree(folder), Inputs(folder), None, (), True)
-    return Build(dockerfile.parse(Source("Dockerfile", text)), context, Settings(**settings))  # type: ignore[arg-type]
+    return Build(dockerfile.parse(Source("Dockerfile", text)), context, Settings(**settings))
 
 
-def bases(text: str, **settings: object) -> list[str]:
+def bases(text: str, **settings: Any) -> list[str]:
     return [stage.base.text for stage in build(text, **settings).stages]
 
 

@@ -131,6 +131,12 @@ def test_a_vanished_file_and_a_dangling_link_are_errors(folder: Path):
     assert "no such file" in result.stdout
 
 
+def test_a_target_that_the_file_does_not_have_is_an_error(folder: Path):
+    (folder / "Dockerfile").write_text(ROOT)
+    result = run("check", "--target", "runtime")
+    assert (result.exit_code, "has no stage runtime" in result.stdout) == (2, True)
+
+
 def test_a_configuration_error_names_the_place(folder: Path):
     (folder / "Dockerfile").write_text(ROOT)
     (folder / ".mllint.yaml").write_text("ignor: [root-user]\n")

@@ -23,7 +23,7 @@ services:
       args:
         - CUDA=12.10
         - "TOKEN"
-      additional_contexts: {shared: ../shared}
+      additional_contexts: {shared: ../common}
     ports:
       - "8000:80"
       - 127.0.0.1:${PORT:-9000}:9000/udp
@@ -123,7 +123,7 @@ def test_build(full):
     cuda, token = api.build.args
     assert (cuda.name, cuda.value.text, source.slice(cuda.value.span)) == ("CUDA", "12.10", "12.10")
     assert (token.name, token.value, source.slice(token.span)) == ("TOKEN", None, "TOKEN")
-    assert [(s.name, s.value.text) for s in api.build.additional_contexts] == [("shared", "../shared")]
+    assert [(s.name, s.value.text) for s in api.build.additional_contexts] == [("shared", "../common")]
     assert (worker.build.context.text, source.slice(worker.build.span)) == ("./worker", "./worker")
     assert worker.build.dockerfile is None
 
