@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,22 +62,32 @@ def _candidates(context: Context, folder: str) -> Iterator[tuple[Entry, dict[str
 
 
 def _row(context: Context, entry: Entry) -> dict[str, Any] | None:
-    exact, patterns = _rows()
-    row = exact.get(entry.name) or next((each for each in patterns if fnmatchcase(entry.name, each["name"])), None)
+    row = _named(entry.name)
     if row is not None and (row["kind"] == "folder") is entry.is_folder:
         return row if "shallow" not in row or entry.path.count("/") < 2 else None
     if entry.is_folder:
-        for child in context.tree.children(entry.path):
-            if child.name in _ENVIRONMENTS:
-                return {"name": entry.name, "what": _ENVIRONMENTS[child.name]}
+        for name, what in _ENVIRONMENTS.items():
+            if context.find(f"{entry.path}/{name}") is not None:
+                return {"name": entry.name, "what": what}
     return None
 
 
+def _named(name: str) -> dict[str, Any] | None:
+    """The row of the table for a name."""
+    exact, patterns, any_pattern = _rows()
+    if name in exact:
+        return exact[name]
+    # Contexts hold a hundred thousand files: one pattern for all of them tells most apart.
+    return next((row for row in patterns if fnmatchcase(name, row["name"])), None) if any_pattern.match(name) else None
+
+
 @cache
-def _rows() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-    """The table by name, and its rows whose name is a pattern."""
+def _rows() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]], re.Pattern[str]]:
+    """The table by name, its rows whose name is a pattern, and a pattern for all of these."""
     rows = facts.rows("useless_files")
-    return {row["name"]: row for row in rows if "*" not in row["name"]}, [row for row in rows if "*" in row["name"]]
+    patterns = [row for row in rows if "*" in row["name"]]
+    exact = {row["name"]: row for row in rows if "*" not in row["name"]}
+    return exact, patterns, re.compile("|".join(translate(row["name"]) for row in patterns))
 
 
 def _is_wanted(build: Build, row: dict[str, Any]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mllint.image import base as bases
 from mllint.image.expansion import Variables, expand
+from mllint.image.paths import joined
 from mllint.image.stage import UNKNOWN_FOLDER, Stage, State, Step
 from mllint.image.values import Unknown, Value
 
@@ -168,14 +168,3 @@ class _Interpreter:
             else:
                 new[name] = self.globals.get(name, Unknown(f"ARG {name} has no default"))
         return new
-
-
-def joined(directory: Value, path: Value) -> Value:
-    """A path as seen from a directory, cleaned; unknown where either is and it matters."""
-    if isinstance(path, Unknown):
-        return path
-    if path.startswith("/"):
-        return posixpath.normpath(path)
-    if isinstance(directory, Unknown):
-        return directory
-    return posixpath.normpath(posixpath.join(directory, path))

@@ -7,8 +7,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mllint.image.build import joined
 from mllint.image.expansion import expand
+from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
 from mllint.sources import dockerignore
 from mllint.sources.text import Source

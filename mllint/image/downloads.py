@@ -7,9 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mllint import facts
-from mllint.image.build import joined
 from mllint.image.copies import relative
 from mllint.image.packages import closure
+from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
 from mllint.sources.requirements import Options, Requirement
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.build import joined
 from mllint.image.copies import clean, relative, stage_named
 from mllint.image.expansion import expand
+from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.build import joined
 from mllint.image.copies import context_path
 from mllint.image.downloads import is_only_installers
 from mllint.image.packages import closure
+from mllint.image.paths import joined
 from mllint.sources.requirements import Editable, Requirement
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
-from mllint.image.build import joined
 from mllint.image.commands import inner_start
 from mllint.image.copies import context_path
+from mllint.image.paths import joined
 from mllint.image.values import Unknown
 from mllint.sources import requirements
 from mllint.sources.requirements import Constraint, Include, Invalid, Options, Requirement, RequirementsFile
