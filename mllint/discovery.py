@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mllint.image.context import Context
     from mllint.inputs import Inputs
     from mllint.sources.compose import Service
+    from mllint.sources.dockerfile import Dockerfile
 
 _DOCKERFILE = re.compile(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)?", re.IGNORECASE)
 _NO_DOCKERFILE = (".dockerignore", ".md", ".j2", ".tmpl")
@@ -39,6 +40,7 @@ class Target(NamedTuple):
     """A Dockerfile with the context it is built from; `reason` tells how that was chosen."""
 
     path: Path
+    dockerfile: Dockerfile
     context: Context
     settings: Settings
     reason: str
@@ -148,7 +150,7 @@ class _Discovery:
             return
         context, settings, reason = self.contexts.choose(path, dockerfile, self.settings_for(path))
         services = self.contexts.services(path, settings.target)
-        self.targets[path] = Target(path, context, settings, reason, services)
+        self.targets[path] = Target(path, dockerfile, context, settings, reason, services)
 
     def _holders(self, path: Path) -> None:
         """Add the Dockerfiles whose context holds a file."""

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mllint.config import Settings
-    from mllint.discovery import Found
+    from mllint.discovery import Found, Target
     from mllint.image.stage import Stage
     from mllint.inputs import Inputs
-    from mllint.sources.dockerfile import Dockerfile
     from mllint.sources.requirements import RequirementsFile
     from mllint.suppressions import Suppression
 
@@ -106,10 +105,7 @@ class _Run:
 
     def report(self, found: Found) -> Report:
         for done, target in enumerate(found.targets, start=1):
-            dockerfile = self.inputs.dockerfile(target.path)
-            if dockerfile is not None:
-                build = Build(dockerfile, target.context, target.settings, target.services)
-                self._dockerfile(target.path, dockerfile, build)
+            self._dockerfile(target)
             if self.progress:
                 self.progress(done, len(found.targets))
         for loose in found.requirements:
@@ -127,7 +123,9 @@ class _Run:
             tuple(sorted(self.ignored)),
         )
 
-    def _dockerfile(self, path: Path, dockerfile: Dockerfile, build: Build) -> None:
+    def _dockerfile(self, target: Target) -> None:
+        path, dockerfile = target.path, target.dockerfile
+        build = Build(dockerfile, target.context, target.settings, target.services)
         file = _File(build.settings, path)
         self.ignored |= {(selector, reason) for selector, reason in build.settings.ignore.items() if reason}
         self.files.append(dockerfile.source.path)

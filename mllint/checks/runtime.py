@@ -22,8 +22,7 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
     build = stage.build
     if not stage.is_final or build.settings.platform in _OWN_PROBES or stage.last("HEALTHCHECK") is not None:
         return
-    process = service.process(stage)
-    server = service.server(stage, process) if process else None
+    process, server = stage.process, stage.server
     if process is None or server is None or server.is_notebook:
         return
     if any(each.healthcheck is not None for each in build.services):
@@ -45,8 +44,7 @@ def _probe(server: Server) -> str:
 @check("ML303")
 def shell_form_server(stage: Stage) -> Iterator[Finding]:
     """A server below a shell that passes no signal on."""
-    process = service.process(stage) if stage.is_final else None
-    server = service.server(stage, process) if process else None
+    process, server = (stage.process, stage.server) if stage.is_final else (None, None)
     if process is None or server is None or server.is_notebook or "exec" in server.executed.wrappers:
         return
     if _signals_group(process):

@@ -8,7 +8,7 @@ from functools import cache
 from mllint import facts, masking
 from mllint.checks import check
 from mllint.findings import Finding, Location, Severity
-from mllint.image import mounts, service
+from mllint.image import mounts
 from mllint.image.build import Build
 from mllint.image.commands import POSIX_SHELLS
 from mllint.image.context import Entry
@@ -48,7 +48,7 @@ def root_user(stage: Stage) -> Iterator[Finding]:
         return
     if stage.root.base.kind == "scratch" or stage.build.settings.platform in _OWN_USERS or _composed_user(stage):
         return
-    process = service.process(stage)
+    process = stage.process
     if process is not None and _needs_root(stage, process):
         return
     # Without a process it is a base or a toolbox: those who build on it or work in it decide.

@@ -22,7 +22,6 @@ class Entry(NamedTuple):
     name: str
     is_folder: bool
     size: int
-    is_link: bool = False
 
 
 class Tree:
@@ -56,7 +55,7 @@ class Tree:
                 for each in entries:
                     is_folder = each.is_dir(follow_symlinks=False)
                     size = 0 if is_folder else each.stat(follow_symlinks=False).st_size
-                    found.append(Entry(prefix + each.name, each.name, is_folder, size, each.is_symlink()))
+                    found.append(Entry(prefix + each.name, each.name, is_folder, size))
         except OSError:
             return {}
         return {entry.name: entry for entry in sorted(found)}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mllint.image.copies import Copy
     from mllint.image.mounts import Mount
     from mllint.image.packages import Install
+    from mllint.image.service import Process, Server
     from mllint.sources.dockerfile import Instruction
 
 
@@ -116,6 +117,20 @@ class Stage:
         while stage.parent is not None:
             stage = stage.parent
         return stage
+
+    @cached_property
+    def process(self) -> Process | None:
+        """What `docker run` starts; None where neither this file nor what is known of the base tells."""
+        from mllint.image.service import process
+
+        return process(self)
+
+    @cached_property
+    def server(self) -> Server | None:
+        """The network server that the process is, None where it is none or nobody can tell."""
+        from mllint.image.service import server
+
+        return server(self, self.process) if self.process else None
 
     @cached_property
     def lineage(self) -> tuple[Stage, ...]:
