@@ -140,7 +140,7 @@ def commands(text: str) -> list[list[str]]:
         ("RUN <<EOF\npip install x\npip check\nEOF", [["pip", "install", "x"], ["pip", "check"]]),
         ("RUN <<EOF\n#!/usr/bin/env python3\nimport os\nEOF", []),
         ("RUN python3 <<EOF\nimport os\nEOF", [["python3"]]),
-        ("RUN for f in a b; do pip install $f; done", [["pip", "install", "$f"]]),
+        ("RUN for f in a b; do pip install $f; done", [["pip", "install", "a"], ["pip", "install", "b"]]),
         ('SHELL ["powershell", "-Command"]\nRUN pip install x', []),
     ],
 )

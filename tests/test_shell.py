@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mllint.sources import dockerfile, shell
-from mllint.sources.shell_tree import Command, Word, commands
+from mllint.sources.shell_tree import Branches, Chain, Command, Group, Loop, Node, Pipeline, Word
 from mllint.sources.text import Logical, Source
+
+
+def commands(nodes: tuple[Node, ...], certain: bool = True) -> Iterator[tuple[Command, bool]]:
+    """Every simple command in the order of the text, and whether it surely runs when all before it succeed."""
+    for node in nodes:
+        if isinstance(node, Command):
+            for word in _words(node):
+                yield from commands(word.substitutions, certain)
+            yield node, certain
+        elif isinstance(node, Pipeline):
+            yield from commands(node.parts, certain)
+        elif isinstance(node, Chain):
+            yield from _chain_commands(node, certain)
+        elif isinstance(node, Group):
+            yield from commands(node.body, certain)
+        elif isinstance(node, Branches):
+            yield from commands(node.tests, certain)
+            for body in node.bodies:
+                yield from commands(body, False)
+        elif isinstance(node, Loop):
+            yield from commands(node.tests, certain)
+            yield from commands(node.body, False)
+
+
+def _chain_commands(chain: Chain, certain: bool) -> Iterator[tuple[Command, bool]]:
+    yield from commands(chain.parts[:1], certain)
+    for operator, part in zip(chain.operators, chain.parts[1:], strict=True):
+        yield from commands((part,), certain and operator == "&&")
+
+
+def _words(command: Command) -> Iterator[Word]:
+    yield from command.words
+    yield from (each.value for each in command.assignments if each.value is not None)
+    yield from (each.target for each in command.redirects if each.target is not None)
 
 
 def parse(text: str) -> shell.Script:
@@ -58,8 +94,8 @@ def all_words(command: Command) -> list[Word]:
         ),
         ("X=$(a) && b > $(c)", [("a", True), ("", True), ("c", True), ("b", True)]),
         ("a $((1+2)) <(b)", [("b", True), ("a $((1+2)) <(b)", True)]),
-        ("[ -f a ] && b", [("[", True), ("b", True)]),
-        ("[[ -f a ]] || b", [("[[", True), ("b", False)]),
+        ("[ -f a ] && b", [("[ -f a ]", True), ("b", True)]),
+        ("[[ -f a ]] || b", [("[[ -f a ]]", True), ("b", False)]),
         ("a \\\n  b && \\\n  c", [("a b", True), ("c", True)]),
         ("a # b\nc", [("a", True), ("c", True)]),
         ("", []),

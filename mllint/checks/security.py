@@ -10,7 +10,7 @@ from mllint.checks import check
 from mllint.findings import Finding, Location, Severity
 from mllint.image import mounts
 from mllint.image.build import Build
-from mllint.image.commands import POSIX_SHELLS
+from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.image.context import Entry
 from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.service import Process

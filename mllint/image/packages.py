@@ -46,8 +46,11 @@ class Install:
     verb: str
     operands: tuple[Word, ...]
     options: tuple[tuple[str, Word], ...]
-    directory: Value
-    """The working directory at that point of the RUN."""
+
+    @property
+    def directory(self) -> Value:
+        """The working directory at that point of the RUN."""
+        return self.executed.directory
 
     @property
     def span(self) -> Span:
@@ -87,11 +90,8 @@ class Install:
 
     def variable(self, name: str) -> Value | None:
         """The value of an environment variable when the call runs; None where nothing in the file sets it."""
-        word = self.executed.assignments.get(name)
-        if word is None:
-            word = _exported(self.step, self.executed).get(name)
-        if word is not None:
-            return word.value if word.is_literal else Unknown(f"the shell sets {name}")
+        if name in self.executed.environment:
+            return self.executed.environment[name]
         state = self.step.before
         return state.get(name) if name in state.env or name in state.args else None
 
@@ -101,16 +101,6 @@ class Install:
         if self.manager.name not in ("pip", "uv pip") or self.verb == "pip sync":
             return ()
         return tuple(_requirement(word) for word in self.operands)
-
-
-def _exported(step: Step, until: Executed) -> dict[str, Word]:
-    found: dict[str, Word] = {}
-    for each in step.commands:
-        if each is until:
-            break
-        if each.name == "export":
-            found |= {one.name: one.value for one in each.command.assignments if one.value is not None}
-    return found
 
 
 _SHELL_VARIABLE = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
@@ -138,18 +128,11 @@ def managers() -> tuple[Manager, ...]:
 
 def installs(step: Step) -> tuple[Install, ...]:
     """Every install a RUN makes, in order."""
-    found = []
-    directory: Value = step.before.directory
-    for each in step.commands:
-        if each.name == "cd" and len(each.words) > 1 and each.words[1].is_literal:
-            directory = joined(directory, each.words[1].value)
-        install = _install(step, each, directory)
-        if install is not None and not install.has("--dry-run"):
-            found.append(install)
-    return tuple(found)
+    found = (_install(step, each) for each in step.commands)
+    return tuple(install for install in found if install is not None and not install.has("--dry-run"))
 
 
-def _install(step: Step, each: Executed, directory: Value) -> Install | None:
+def _install(step: Step, each: Executed) -> Install | None:
     words = _without_module(each.words)
     name = words[0].value.rpartition("/")[2].rstrip("0123456789.")
     for manager in managers():
@@ -159,7 +142,7 @@ def _install(step: Step, each: Executed, directory: Value) -> Install | None:
         for verb in manager.installs:
             if tuple(word.value for word in operands[: len(verb)]) == verb:
                 rest = tuple(operands[len(verb) :])
-                return Install(manager, step, each, " ".join(verb), rest, tuple(options), directory)
+                return Install(manager, step, each, " ".join(verb), rest, tuple(options))
     return None
 
 

@@ -7,9 +7,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image.commands import POSIX_SHELLS, Executed, argv, executed, from_argv, from_text
+from mllint.image.commands import Executed, argv, executed, from_argv, from_text
 from mllint.image.copies import context_path
 from mllint.image.paths import joined
+from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.sources import python
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Logical, Span

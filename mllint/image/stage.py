@@ -64,7 +64,7 @@ class Step:
         shell = self.before.shell[0].rpartition("/")[2] if self.before.shell else ""
         if self.instruction.keyword != "RUN" or shell in ("powershell", "pwsh", "cmd", "cmd.exe", "powershell.exe"):
             return ()
-        return executed(self.instruction)
+        return executed(self.instruction, self.before)
 
     @cached_property
     def installs(self) -> tuple[Install, ...]:

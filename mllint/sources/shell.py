@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 import tree_sitter
 import tree_sitter_bash
@@ -23,6 +24,9 @@ from mllint.sources.shell_tree import (
     Word,
 )
 from mllint.sources.text import Logical, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @cache
@@ -106,9 +110,26 @@ class _Reader:
         return (Command(tuple(words), tuple(assignments), (), self._span(node)),)
 
     def _test(self, node: tree_sitter.Node) -> tuple[Node, ...]:
-        start, end = self._range(node.children[0])
-        word = Word(self.logical.text[start:end], self.logical.text[start:end], True, self._span(node.children[0]))
-        return (Command((word,), (), (), self._span(node)),)
+        """`[ … ]`: its words as they stand, whatever the grammar makes of the comparison."""
+        start, end = self._range(node)
+        words = tuple(self._leaves(node))
+        return (Command(words, (), (), self.logical.span(start, end)),)
+
+    def _leaves(self, node: tree_sitter.Node) -> Iterator[Word]:
+        for child in node.children:
+            if child.type in (
+                "unary_expression",
+                "binary_expression",
+                "parenthesized_expression",
+                "negation_expression",
+            ):
+                yield from self._leaves(child)
+            elif child.start_byte < child.end_byte:
+                yield self._word(child)
+
+    def _negated(self, node: tree_sitter.Node) -> tuple[Node, ...]:
+        found = self.nodes(node.children)
+        return tuple(each._replace(is_negated=True) if isinstance(each, Command) else each for each in found)
 
     def _lone_assignment(self, node: tree_sitter.Node) -> tuple[Node, ...]:
         if node.type == "variable_assignment":
@@ -277,7 +298,7 @@ _READERS = {
     "function_definition": _Reader._function,
     "if_statement": _Reader._if,
     "list": _Reader._chain,
-    "negated_command": _Reader._inside,
+    "negated_command": _Reader._negated,
     "pipeline": _Reader._pipeline,
     "redirected_statement": _Reader._redirected,
     "subshell": _Reader._group,

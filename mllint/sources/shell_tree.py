@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mllint.sources.text import Span
 
 
@@ -45,6 +43,8 @@ class Command(NamedTuple):
     assignments: tuple[Assignment, ...]
     redirects: tuple[Redirect, ...]
     span: Span
+    is_negated: bool = False
+    """Whether `!` stands in front."""
 
     @property
     def name(self) -> str:
@@ -110,37 +110,3 @@ class Script(NamedTuple):
 
     body: tuple[Node, ...]
     is_clean: bool
-
-
-def commands(nodes: tuple[Node, ...], certain: bool = True) -> Iterator[tuple[Command, bool]]:
-    """Every simple command in the order of the text, and whether it surely runs when all before it succeed."""
-    for node in nodes:
-        if isinstance(node, Command):
-            for word in _words(node):
-                yield from commands(word.substitutions, certain)
-            yield node, certain
-        elif isinstance(node, Pipeline):
-            yield from commands(node.parts, certain)
-        elif isinstance(node, Chain):
-            yield from _chain_commands(node, certain)
-        elif isinstance(node, Group):
-            yield from commands(node.body, certain)
-        elif isinstance(node, Branches):
-            yield from commands(node.tests, certain)
-            for body in node.bodies:
-                yield from commands(body, False)
-        elif isinstance(node, Loop):
-            yield from commands(node.tests, certain)
-            yield from commands(node.body, False)
-
-
-def _chain_commands(chain: Chain, certain: bool) -> Iterator[tuple[Command, bool]]:
-    yield from commands(chain.parts[:1], certain)
-    for operator, part in zip(chain.operators, chain.parts[1:], strict=True):
-        yield from commands((part,), certain and operator == "&&")
-
-
-def _words(command: Command) -> Iterator[Word]:
-    yield from command.words
-    yield from (each.value for each in command.assignments if each.value is not None)
-    yield from (each.target for each in command.redirects if each.target is not None)
