@@ -1,12 +1,13 @@
 # make demo   lint the broken fixture and show the findings
 # make test   style, types and all tests
+# make engine start a Docker engine (as root on Debian) and get the base images of the tests that build images
 # make bench  start-up and throughput beside other linters
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint engine bench clean
 
 demo: $(READY)
 	@$(BIN)/python tests/demo.py
@@ -19,6 +20,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+engine:
+	@tests/engine/start.sh
+	@tests/engine/bases.sh
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench.py

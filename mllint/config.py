@@ -6,18 +6,16 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
-from mllint.findings import Severity
 from mllint.globs import ancestry, glob_covers, glob_matches
 from mllint.sources.text import Problem, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from mllint.findings import Severity
     from mllint.sources.nodes import Node
-
-    Read = Callable[["_Reader", Node, Node], Any]
 
 YAML_FILES = (".mllint.yaml", ".mllint.yml")
 PRESETS = ("default", "strict", "all")
@@ -39,6 +37,8 @@ PLATFORMS = (
 """Where the image will run, which decides what reads HEALTHCHECK, who the user is, which signals and ports count."""
 ACCELERATORS = ("auto", "cpu", "cuda", "rocm", "xpu", "hpu", "tpu", "neuron")
 """What computes; `auto` lets the files tell."""
+
+LIBCS = ("glibc", "musl")
 
 _FILLED = re.compile(r"^(?!---\s*$|\.\.\.\s*$)[ \t]*[^\s#]", re.MULTILINE)
 
@@ -68,20 +68,32 @@ class Base:
     distro: str | None = None
     suite: str | None = None
     architectures: tuple[str, ...] | None = None
+    libc: str | None = None
     user: str | None = None
+    uid: str | None = None
     home: str | None = None
+    """The home folder of `user`."""
+    root_home_mode: str | None = None
+    """Mode of /root in octal digits, which decides who else may read it."""
     workdir: str | None = None
     python: str | None = None
-    """Version of the interpreter that `python` starts."""
+    """Version of the interpreter that `python3`, or else `python`, starts; `none` where there is none."""
+    python_prefix: str | None = None
+    externally_managed: bool | None = None
+    """Whether pip refuses to install into it outside a virtual environment."""
     env: Mapping[str, str] | None = None
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
+    onbuild: tuple[str, ...] | None = None
+    """The instructions that a build from it carries out first."""
     programs: tuple[str, ...] | None = None
     """Names of programs on PATH."""
     libraries: tuple[str, ...] | None = None
     """Names of shared libraries: `libGL.so.1`."""
     distributions: Mapping[str, str] | None = None
     """Installed Python distributions and their versions, empty where only the name is given."""
+    complete: bool = False
+    """Whether `env`, `programs`, `libraries` and `distributions`, where they are given, name all that the image has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +208,11 @@ def load(path: Path, known: Callable[[str], bool] | None = None, names: Iterable
     root = path.parent.resolve()
     if found is None:
         return Settings(root)
+    from mllint.config_reader import OPTIONS, Reader
+
     source, table = found
-    reader = _Reader(path, source, known, names)
-    return Settings(root, **reader.options(replace(table, text="mllint"), table, _OPTIONS))
+    reader = Reader(path, source, known, names)
+    return Settings(root, **reader.options(replace(table, text="mllint"), table, OPTIONS))
 
 
 def _tool_table(path: Path) -> tuple[Source, Node] | None:
@@ -260,137 +274,3 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     by_lower_case = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
     return f', did you mean "{by_lower_case[close[0]]}"?' if close else ""
-
-
-class _Reader:
-    """Reads options; most methods take the key and the value of one, and all raise ConfigError where it is wrong."""
-
-    def __init__(self, path: Path, source: Source, known: Callable[[str], bool] | None, names: Iterable[str]) -> None:
-        self.path = path
-        self.source = source
-        self.known = known
-        self.names = names
-
-    def fail(self, node: Node, message: str) -> NoReturn:
-        raise ConfigError(self.path, message, *self.source.position(node.span.start))
-
-    def expect(self, kinds: tuple[str, ...], key: Node, node: Node, wanted: str) -> None:
-        if node.kind not in kinds:
-            given = {"null": "nothing", "tagged": "a value with a tag"}.get(node.kind, f"a {node.kind}")
-            self.fail(node, f'"{key.text}" must be {wanted}, not {given}')
-
-    def options(self, key: Node, node: Node, readers: Mapping[str, Read]) -> dict[str, Any]:
-        """A table of known options, as keyword arguments."""
-        self.expect(("table",), key, node, "a table")
-        values = {}
-        for name, (option, value) in node.entries.items():
-            if name not in readers:
-                self.fail(option, f'unknown option "{name}"{did_you_mean(name, readers)}')
-            values[name.replace("-", "_")] = readers[name](self, option, value)
-        return values
-
-    def table(self, key: Node, node: Node, read: Callable[[Node, Node], Any]) -> dict[str, Any]:
-        """A table whose keys are the user's own."""
-        self.expect(("table",), key, node, "a table")
-        return {name: read(*entry) for name, entry in node.entries.items()}
-
-    def string(self, key: Node, node: Node) -> str:
-        self.expect(("string",), key, node, "a string")
-        return node.text
-
-    def scalar(self, key: Node, node: Node) -> str:
-        """A string, or whatever else as it is written."""
-        self.expect(("string", "number", "boolean", "date"), key, node, "a string")
-        return node.text
-
-    def scalars(self, key: Node, node: Node) -> dict[str, str]:
-        return self.table(key, node, self.scalar)
-
-    def strings(self, key: Node, node: Node) -> tuple[str, ...]:
-        for item in (node, *node.items):
-            self.expect(("list",) if item is node else ("string",), key, item, "a list of strings")
-        return tuple(item.text for item in node.items)
-
-    def choice(self, key: Node, node: Node, choices: Collection[str]) -> str:
-        text = self.string(key, node)
-        if text not in choices:
-            meant = did_you_mean(text, choices)
-            self.fail(node, f'"{key.text}" must be one of {", ".join(choices)}, not "{text}"{meant}')
-        return text
-
-    def check_selectors(self, nodes: Iterable[Node]) -> None:
-        for node in nodes:
-            if self.known and not self.known(node.text):
-                self.fail(node, f'unknown rule "{node.text}"{did_you_mean(node.text, self.names)}')
-
-    def selectors(self, key: Node, node: Node) -> tuple[str, ...]:
-        texts = self.strings(key, node)
-        self.check_selectors(node.items)
-        return texts
-
-    def reasons(self, key: Node, node: Node) -> dict[str, str]:
-        """Rules in a list, or in a table with the reason for each."""
-        self.expect(("list", "table"), key, node, "a list of rules, or a table of rules and reasons")
-        if node.kind == "list":
-            return dict.fromkeys(self.selectors(key, node), "")
-        self.check_selectors(rule for rule, _ in node.entries.values())
-        return self.table(key, node, self.string)
-
-    def ignores(self, key: Node, node: Node) -> dict[str, dict[str, str]]:
-        return self.table(key, node, self.reasons)
-
-    def severities(self, key: Node, node: Node) -> dict[str, Severity]:
-        choices = [severity.value for severity in Severity]
-        severities = self.table(key, node, lambda rule, value: Severity(self.choice(rule, value, choices)))
-        self.check_selectors(rule for rule, _ in node.entries.values())
-        return severities
-
-    def distributions(self, key: Node, node: Node) -> dict[str, str]:
-        return dict.fromkeys(self.strings(key, node), "") if node.kind == "list" else self.scalars(key, node)
-
-    def bases(self, key: Node, node: Node) -> dict[str, Base]:
-        return self.table(key, node, lambda image, base: Base(**self.options(image, base, _BASE)))
-
-    def dockerfiles(self, key: Node, node: Node) -> dict[str, Overrides]:
-        return self.table(key, node, lambda glob, table: Overrides(**self.options(glob, table, _OVERRIDES)))
-
-
-def _one_of(choices: Collection[str]) -> Read:
-    return lambda reader, key, node: reader.choice(key, node, choices)
-
-
-_OVERRIDES: dict[str, Read] = {
-    "context": _Reader.string,
-    "target": _Reader.scalar,
-    "build-args": _Reader.scalars,
-    "platform": _one_of(PLATFORMS),
-    "accelerator": _one_of(ACCELERATORS),
-}
-_OPTIONS: dict[str, Read] = {
-    "select": _Reader.selectors,
-    "extend-select": _Reader.selectors,
-    "ignore": _Reader.reasons,
-    "preset": _one_of(PRESETS),
-    "severity": _Reader.severities,
-    "exclude": _Reader.strings,
-    "per-path-ignores": _Reader.ignores,
-    **_OVERRIDES,
-    "bases": _Reader.bases,
-    "dockerfiles": _Reader.dockerfiles,
-}
-_BASE: dict[str, Read] = {
-    "like": _Reader.string,
-    "distro": _Reader.string,
-    "suite": _Reader.scalar,
-    "architectures": _Reader.strings,
-    "user": _Reader.scalar,
-    "home": _Reader.string,
-    "workdir": _Reader.string,
-    "python": _Reader.scalar,
-    "env": _Reader.scalars,
-    "entrypoint": _Reader.strings,
-    "command": _Reader.strings,
-    "programs": _Reader.strings,
-    "libraries": _Reader.strings,
-    "distributions": _Reader.distributions,
-}

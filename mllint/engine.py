@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mllint import catalogue, checks, suppressions
 from mllint.findings import Finding, Report, Undecided
 from mllint.image.build import Build
-from mllint.image.packages import Closure, Install, closure
+from mllint.image.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from mllint.config import Settings
     from mllint.discovery import Found, Target
-    from mllint.image.stage import Stage
+    from mllint.image.packages import Closure, Install
     from mllint.inputs import Inputs
     from mllint.sources.requirements import RequirementsFile
     from mllint.suppressions import Suppression
+
+# The families that speak of every image, whatever its operating system.
+_ANY_SYSTEM = frozenset({"base_image", "labels", "syntax"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +145,7 @@ class _Run:
 
     def _follow(self, stage: Stage, install: Install) -> None:
         """Remember which requirements files a Dockerfile installs, to check each of them once."""
-        read = closure(stage, install)
+        read = stage.closure(install)
         context = stage.build.context
         for paths, is_constraints in ((read.files, False), (read.constraints, True)):
             for name in paths:
@@ -164,12 +167,13 @@ class _Run:
         self._settle(file, self._checked(file, [subject]), suppressions.in_requirements(parsed))
 
     def _checked(self, file: _File, subjects: Iterable[object]) -> list[Finding]:
-        found: list[Finding] = []
+        # A trigger that several stages carry out is at fault once.
+        found: dict[Finding, None] = {}
         for subject in subjects:
             for each in checks.REGISTRY.values():
-                if each.subject is type(subject) and each.rule in file.rules:
-                    found.extend(file.settle(each.rule, each.function(subject)))
-        return found
+                if each.subject is type(subject) and each.rule in file.rules and _concerns(each.rule, subject):
+                    found |= dict.fromkeys(file.settle(each.rule, each.function(subject)))
+        return list(found)
 
     def _settle(self, file: _File, found: list[Finding], comments: list[Suppression]) -> None:
         # All are asked for: a comment is not unused where it hides what another preset would show.
@@ -188,6 +192,12 @@ class _Run:
             why = stage.base.why_unknown
             if why:
                 self.undecided.add(Undecided(build.source.path, stage.instruction.start_line, why))
+
+
+def _concerns(rule: str, subject: object) -> bool:
+    """Whether a rule has something to say of a subject: the inside of a Windows image is another world."""
+    is_windows = isinstance(subject, Stage) and subject.is_windows
+    return not is_windows or catalogue.rules()[rule].family in _ANY_SYSTEM
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mllint.findings import InputError
 from mllint.sources import dockerfile as dockerfiles
@@ -13,8 +13,12 @@ from mllint.sources import requirements
 from mllint.sources.text import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mllint.sources.dockerfile import Dockerfile
     from mllint.sources.requirements import RequirementsFile
+
+Parsed = TypeVar("Parsed")
 
 MAX_BYTES = 5_000_000
 """Inputs above this size are not read: no Dockerfile or requirements file is that long."""
@@ -34,6 +38,7 @@ class Inputs:
         self._dockerfiles: dict[Path, Dockerfile | None] = {}
         self._requirements: dict[Path, RequirementsFile | None] = {}
         self._texts: dict[Path, Source | None] = {}
+        self._parsed: dict[tuple[Source, object], Any] = {}
 
     def give(self, path: Path, data: bytes) -> None:
         """Use these bytes for a path instead of the file (standard input, an unsaved buffer)."""
@@ -92,6 +97,14 @@ class Inputs:
             except Unreadable:
                 self._texts[path] = None
         return self._texts[path]
+
+    def parsed(self, source: Source, parser: Callable[[Source], Parsed]) -> Parsed:
+        """What a parser makes of a text of this run."""
+        key = (source, parser)
+        if key not in self._parsed:
+            self._parsed[key] = parser(source)
+        found: Parsed = self._parsed[key]
+        return found
 
     def _utf8(self, path: Path) -> Source:
         data = self._bytes(path)

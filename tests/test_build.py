@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+from paper import build
 
-from mllint.config import Base, Settings
-from mllint.image.build import Build
-from mllint.image.context import Context, Tree
+from mllint.config import Base
 from mllint.image.values import Unknown
-from mllint.inputs import Inputs
-from mllint.sources import dockerfile
-from mllint.sources.text import Source
-
-
-def build(text: str, **settings: Any) -> Build:
-    folder = Path("/nowhere")
-    context = Context(Tree(folder), Inputs(folder), None, (), True)
-    return Build(dockerfile.parse(Source("Dockerfile", text)), context, Settings(**settings))
 
 
 def bases(text: str, **settings: Any) -> list[str]:
@@ -31,7 +20,9 @@ def bases(text: str, **settings: Any) -> list[str]:
     [
         ("ARG V=3.11\nFROM python:$V", "python:3.11"),
         ("ARG V=3.11\nARG T=${V}-slim\nFROM python:$T", "python:3.11-slim"),
-        ("ARG T\nFROM python:${T:-3.12}", "python:${T:-3.12}"),
+        ("ARG T\nFROM python:${T:-3.12}", "python:3.12"),
+        ("ARG T\nFROM python:3.12${T:+-$T}", "python:3.12"),
+        ("ARG TARGETARCH\nFROM python:3.12-$TARGETARCH", "python:3.12-$TARGETARCH"),
         ("FROM --platform=$BUILDPLATFORM python:3.11", "python:3.11"),
         ("ARG V=1\nARG V=2\nFROM x:$V", "x:2"),
     ],
@@ -57,26 +48,6 @@ def test_names_of_stages_are_no_images_and_case_does_not_matter():
 def test_a_stage_named_like_an_image_counts_only_for_those_below_it():
     stages = build("FROM python AS python\nFROM python").stages
     assert [stage.base.kind for stage in stages] == ["image", "stage"]
-
-
-def test_every_pair_of_one_env_sees_the_variables_from_before_it():
-    (stage,) = build("FROM scratch\nENV A=1\nENV A=2 B=$A\n").stages
-    assert dict(stage.end.env) == {"A": "2", "B": "1"}
-
-
-def test_env_beats_arg_and_global_arguments_must_be_declared_again():
-    (stage,) = build("ARG G=g\nFROM scratch\nENV A=env\nARG A=arg\nARG G\nENV X=$A Y=$G Z=$H").stages
-    assert {name: stage.end.env[name] for name in "XYZ"} == {"X": "env", "Y": "g", "Z": ""}
-
-
-def test_arguments_of_a_stage_end_with_it():
-    stages = build("FROM scratch AS a\nARG A=1\nENV E=$A\nFROM a\nENV F=$A$E").stages
-    assert stages[1].end.env["F"] == "1"
-
-
-def test_a_variable_nobody_sets_may_come_from_the_base():
-    (stage,) = build("FROM python:3.11\nENV P=/x:$PATH").stages
-    assert stage.end.env["P"] == Unknown("PATH is not set in this file")
 
 
 def test_users_and_folders_are_inherited_and_relative_ones_chain():

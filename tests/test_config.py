@@ -37,7 +37,9 @@ bases:
     like: python:3.11-slim-bookworm
     user: 1000
     home: /home/app
+    root-home-mode: 0700
     python: 3.10
+    externally-managed: no
     env: {OMP_NUM_THREADS: 4}
     programs: [curl]
     libraries: [libGL.so.1]
@@ -74,6 +76,8 @@ like = "python:3.11-slim-bookworm"
 user = 1000
 home = "/home/app"
 python = 3.10
+root-home-mode = "0700"
+externally-managed = false
 env.OMP_NUM_THREADS = 4
 programs = ["curl"]
 libraries = ["libGL.so.1"]
@@ -121,7 +125,9 @@ def test_both_formats_say_the_same(tmp_path, name, text, line_end, bom):
             like="python:3.11-slim-bookworm",
             user="1000",
             home="/home/app",
+            root_home_mode="0700",
             python="3.10",
+            externally_managed=False,
             env={"OMP_NUM_THREADS": "4"},
             programs=("curl",),
             libraries=("libGL.so.1",),
@@ -182,6 +188,8 @@ def test_yaml_anchors_and_merges(tmp_path):
         ),
         ("bases:\n  'é😀': {usr: x}\n", '2:10: unknown option "usr", did you mean "user"?'),
         ("dockerfiles: {a: {exclude: []}}\n", '1:19: unknown option "exclude"'),
+        ("bases: {a: {complete: all}}\n", '1:23: "complete" must be true or false, not a string'),
+        ("bases: {a: {libc: bsd}}\n", '1:19: "libc" must be one of glibc, musl, not "bsd"'),
         ("build-args: {A: [1]}\n", '1:17: "A" must be a string, not a list'),
         ("build-args: {A: }\n", '1:17: "A" must be a string, not nothing'),
         ("context: a\nselect: []\ncontext: b\n", '3:1: "context" is given twice'),

@@ -7,7 +7,7 @@ from typing import Any
 from mllint import facts
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
-from mllint.image.base import common_name, fits, is_built_here
+from mllint.image.names import common_name, fits, is_built_here
 from mllint.image.stage import Stage
 from mllint.sources.reference import Reference
 

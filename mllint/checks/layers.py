@@ -7,7 +7,7 @@ from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.build import Build
 from mllint.image.downloads import INSTALLERS, copies_out_of_cache, downloads_little, keeps_cache, large, requested
 from mllint.image.order import Late, late_installs, reads_file, syncs_project
-from mllint.image.packages import Install, closure
+from mllint.image.packages import Install
 from mllint.image.stage import Stage, Step
 
 
@@ -45,7 +45,7 @@ def _in_front(stage: Stage, install: Install) -> tuple[str, str, str]:
         again = "installs them again" if len(names) > 1 else "installs it again"
         return f"{program} installs {shown}", again, f"move the {program} command above it"
     files = _listed([word.value for word in install.files])
-    taken = _listed(list(closure(stage, install).files)) or files or "the files that name the dependencies"
+    taken = _listed(list(stage.closure(install).files)) or files or "the files that name the dependencies"
     what = f"{program} installs from {files}" if files else f"{program} installs the dependencies"
     return what, _again(names, large(stage, install)), f"copy {taken} alone, install, then copy the source"
 

@@ -7,7 +7,7 @@ from mllint import facts
 from mllint.checks import check
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Severity
-from mllint.image.packages import Install, closure
+from mllint.image.packages import Install
 from mllint.image.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
@@ -82,7 +82,7 @@ def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
 
 
 def _unpinned_words(stage: Stage, install: Install) -> Iterator[Finding]:
-    place = settled(stage, install, closure(stage, install))
+    place = settled(stage, install, stage.closure(install))
     asked = [each for each in install.requirements if isinstance(each, Requirement)]
     floating = [each for each in asked if _floats(each, place) and each.key not in _BUILD_TOOLS]
     frameworks = {row["name"] for row in facts.rows("ml_frameworks")}

@@ -10,11 +10,11 @@ from mllint.checks import check
 from mllint.findings import Finding, Location, Severity
 from mllint.image import mounts
 from mllint.image.build import Build
-from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.image.context import Entry
 from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.service import Process
 from mllint.image.stage import Stage, Step
+from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.sources.dockerfile import Instruction, Pair
 from mllint.sources.text import Span
 

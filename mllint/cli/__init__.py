@@ -9,6 +9,7 @@ from io import TextIOWrapper
 
 import typer
 
+from mllint.cli.base import base
 from mllint.cli.check import check
 from mllint.cli.explain import explain
 from mllint.cli.rules import rules
@@ -23,13 +24,15 @@ app = typer.Typer(
 app.command()(check)
 app.command()(explain)
 app.command()(rules)
+app.add_typer(base, name="base")
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from mllint import __version__
+        from mllint import __version__, facts
 
         typer.echo(f"mllint {__version__} (distribution mllint-docker)")
+        typer.echo(f"tables of facts: {facts.newest()} ({facts.age()} days old)")
         raise typer.Exit
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("text", "json", "github")
 _FAIL_ON = ("error", "warning", "info", "style", "never")
+_OLD = 365
+"""Days after which the tables of facts miss so much that a run says so."""
 
 
 def check(
@@ -118,7 +120,20 @@ def check(
         sys.stdout.write(render(format, _wants_color(color)))
     if format == "github":
         render.step_summary()
+    if not quiet:
+        _warn_of_old_tables()
     raise typer.Exit(_exit_code(report, fail_on))
+
+
+def _warn_of_old_tables() -> None:
+    from mllint import facts
+
+    if facts.age() > _OLD:
+        typer.echo(
+            f"mllint: the tables of facts are of {facts.newest()}, {facts.age()} days old; what has been released since"
+            " is unknown: update mllint-docker",
+            err=True,
+        )
 
 
 def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:

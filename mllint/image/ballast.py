@@ -8,7 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image.packages import closure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +106,6 @@ def _said(build: Build) -> str:
         for stage in build.stages
         for step in stage.steps
         for install in step.installs
-        for _, line in closure(stage, install).lines()
+        for _, line in stage.closure(install).lines()
     ]
     return "\n".join([build.source.text, *bases, *names])

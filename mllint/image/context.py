@@ -92,6 +92,13 @@ class Context:
         """The entry at a path, whether ignored or not; the root itself for the empty path."""
         return Entry("", "", True, 0) if path == "" else self.tree.find(path)
 
+    def mode(self, path: str) -> int | None:
+        """The permission bits of a file or folder; None where they cannot be read."""
+        try:
+            return (self.root / path).lstat().st_mode & 0o777
+        except OSError:
+            return None
+
     def files(self, folder: str = "") -> tuple[Entry, ...]:
         """Every file below a folder that the build would be sent, in order of the paths."""
         if folder not in self.sent:

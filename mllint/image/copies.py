@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mllint.image.expansion import expand
+from mllint.image.accounts import Account, account
 from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
 from mllint.sources import dockerignore
@@ -22,21 +22,35 @@ if TYPE_CHECKING:
     from mllint.sources.dockerignore import IgnoreFile
     from mllint.sources.words import Word
 
-_REMOTE = re.compile(r"(?:https?|ftp|git|ssh)://|git@|[^/]+\.git(?:#|$)", re.IGNORECASE)
+# A repository without a protocol, `host/name.git`, is a path of the context for BuildKit.
+_GIT = re.compile(r"(?:git|ssh)://|[\w.+-]+@[\w.-]+:|https?://[^#?]+\.git(?:[#?]|$)", re.IGNORECASE)
+_URL = re.compile(r"(?:https?|ftp)://", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
 _HEREDOC = re.compile(r"<<-?\S")
 
 
 class CopySource(NamedTuple):
-    """One source of a COPY; `path` is clean and relative to the root it is taken from, empty for the root itself."""
+    """One source of a COPY; `path` is clean and relative to the root it is taken from, empty for the root itself, and
+    the whole address of what is fetched from elsewhere."""
 
     word: Word
     path: Value
-    is_remote: bool
+    kind: Literal["path", "url", "git"]
     pivot: str | None
     """With `--parents`, the folder whose structure below is kept; otherwise None."""
     left_out: IgnoreFile | None
     """The patterns of `--exclude`."""
+    may_unpack: bool = False
+    """Whether an archive is put there as what it holds."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is fetched from elsewhere."""
+        return self.kind != "path"
+
+    def unpacks(self, path: str) -> bool:
+        """Whether a file that it brings is an archive, by its name, and is put there as what it holds."""
+        return self.may_unpack and _ARCHIVE.search(path) is not None
 
     @property
     def has_wildcard(self) -> bool:
@@ -111,6 +125,16 @@ class Copy(NamedTuple):
     sources: tuple[CopySource, ...]
     destination: Value
     """Absolute where it is known; a trailing slash is kept."""
+    image: str | None = None
+    """What `--from` names that is no stage above: an image, or a named context of the build."""
+    owner: Account | None = None
+    """`--chown`; without it root owns what the context brings, and what other images bring keeps its owner's number."""
+    mode: int | str | Unknown | None = None
+    """`--chmod`: permission bits, or text such as `u=rwX,go=rX`."""
+    is_link: bool = False
+    checksum: Value | None = None
+    """What an ADD from a URL or repository has to match."""
+    keeps_git_dir: bool = False
 
     @property
     def written(self) -> str:
@@ -143,27 +167,63 @@ class Copy(NamedTuple):
 
 
 def read(step: Step) -> Copy | None:
-    """What a step copies; None for another instruction, and for one without source and destination."""
+    """What a step copies; None for another instruction, one without source and destination, and on Windows."""
     instruction = step.instruction
-    if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) < 2:
+    if instruction.keyword not in ("COPY", "ADD") or len(instruction.words) < 2 or step.before.is_windows:
         return None
     *words, last = instruction.words
-    origin, stage = _origin(step)
-    written = expand(last.text, step.before)
+    origin, stage, image = _origin(step)
+    written = step.before.expand(last.text)
     destination = joined(step.before.directory, written)
     if isinstance(destination, str) and isinstance(written, str) and re.search(r"(?:^|/)\.{0,2}$", written):
         destination = destination.rstrip("/") + "/"
     sources = tuple(_source(step, word) for word in words if not _HEREDOC.match(word.text))
-    return Copy(step, origin, stage, sources, destination)
+    owner = _flag(step, "chown")
+    return Copy(
+        step,
+        origin,
+        stage,
+        sources,
+        destination,
+        image,
+        None if owner is None else account(owner),
+        _mode(_flag(step, "chmod")),
+        _is_on(step, "link"),
+        _flag(step, "checksum"),
+        _is_on(step, "keep-git-dir"),
+    )
+
+
+def _flag(step: Step, name: str) -> Value | None:
+    word = step.instruction.flag(name)
+    return None if word is None else step.before.expand(word.text) or None
+
+
+def _is_on(step: Step, name: str) -> bool:
+    word = step.instruction.flag(name)
+    return word is not None and word.text.lower() == "true"
+
+
+def _mode(text: Value | None) -> int | str | Unknown | None:
+    return int(text, 8) if isinstance(text, str) and re.fullmatch("[0-7]+", text) else text
 
 
 def _source(step: Step, word: Word) -> CopySource:
-    path = expand(word.text, step.before)
-    is_remote = step.instruction.keyword == "ADD" and _REMOTE.match(word.text) is not None
+    path = step.before.expand(word.text)
+    kind = _kind(path if isinstance(path, str) else word.text) if step.instruction.keyword == "ADD" else "path"
     pivot = None
-    if step.instruction.flag("parents") is not None and isinstance(path, str):
+    if _is_on(step, "parents") and isinstance(path, str):
         pivot = clean(path.partition("/./")[0]) if "/./" in path else ""
-    return CopySource(word, path if isinstance(path, Unknown) else clean(path), is_remote, pivot, _left_out(step))
+    by_default = step.instruction.keyword == "ADD" and kind == "path"
+    may_unpack = by_default if step.instruction.flag("unpack") is None else _is_on(step, "unpack")
+    place = clean(path) if isinstance(path, str) and kind == "path" else path
+    return CopySource(word, place, kind, pivot, _left_out(step), may_unpack)
+
+
+def _kind(text: str) -> Literal["path", "url", "git"]:
+    if _GIT.match(text):
+        return "git"
+    return "url" if _URL.match(text) else "path"
 
 
 def _left_out(step: Step) -> IgnoreFile | None:
@@ -172,17 +232,17 @@ def _left_out(step: Step) -> IgnoreFile | None:
     return dockerignore.parse(Source("--exclude", "\n".join(patterns))) if patterns else None
 
 
-def _origin(step: Step) -> tuple[Literal["context", "stage", "elsewhere"], int | None]:
+def _origin(step: Step) -> tuple[Literal["context", "stage", "elsewhere"], int | None, str | None]:
     word = step.instruction.flag("from")
     if word is None:
-        return "context", None
+        return "context", None, None
     stage = stage_named(step, word.text)
-    return ("elsewhere", None) if stage is None else ("stage", stage)
+    return ("elsewhere", None, word.text) if stage is None else ("stage", stage, None)
 
 
 def stage_named(step: Step, text: str) -> int | None:
     """The index of the earlier stage that a `from` names by name or number; None for an image and the unknown."""
-    name = expand(text, step.before)
+    name = step.before.expand(text)
     if isinstance(name, Unknown):
         return None
     if name.isdecimal() and int(name) < len(step.earlier):
@@ -265,7 +325,7 @@ def _copied(stage: Stage, copy: Copy, source: CopySource, path: str) -> str | No
         return None
     context = stage.build.context
     for match in source.matches(context):
-        if copy.step.instruction.keyword == "ADD" and not match.is_folder and _ARCHIVE.search(match.path):
+        if not match.is_folder and source.unpacks(match.path):
             continue
         for place in copy.places(source, match.path, match.is_folder):
             found = _below(context, path, place, match.path)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mllint import facts
 from mllint.image.copies import relative
-from mllint.image.packages import closure
 from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
 from mllint.sources.requirements import Options, Requirement
@@ -56,7 +55,7 @@ def downloads_little(install: Install) -> bool:
 def requested(stage: Stage, install: Install) -> tuple[str, ...]:
     """The normalised names that a call asks for, on the command line and in its files."""
     lines = [each for each in install.requirements if isinstance(each, Requirement)]
-    lines += [line for _, line in closure(stage, install).lines()]
+    lines += [line for _, line in stage.closure(install).lines()]
     return tuple(dict.fromkeys(line.key for line in lines if line.key))
 
 
@@ -64,7 +63,7 @@ def large(stage: Stage, install: Install) -> str | None:
     """A distribution that makes a call download more than 500 MB, by the table `ml_frameworks`; None where there is
     none, where it may be in place already, and where an index of builds without GPU support is asked."""
     reference = stage.root.base.reference
-    if reference is None or not _BARE.fullmatch(reference.familiar) or _is_for_cpu(install, closure(stage, install)):
+    if reference is None or not _BARE.fullmatch(reference.familiar) or _is_for_cpu(install, stage.closure(install)):
         return None
     for step in stage.steps_before(install.step):
         if step.copy is not None and step.copy.origin != "context" and _brings_packages(step.copy):

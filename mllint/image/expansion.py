@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fnmatch import translate
 from typing import Protocol
 
 from mllint.image.values import Unknown, Value
@@ -16,8 +15,9 @@ class Variables(Protocol):
         """The value of a variable."""
 
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?!$-]")
-_OPERATORS = (":-", ":+", ":?", "-", "+", "?", "##", "#", "%%", "%", "//", "/")
+# A name that begins with a digit is all the digits; `$` and other special parameters are names of one character.
+_NAME = re.compile(r"[^\W\d]\w*|\d+|[@*#?!$-]")
+_PATTERN_PIECES = re.compile(r"\\.|.|\\\Z", re.DOTALL)
 
 
 def expand(text: str, variables: Variables, escape: str = "\\") -> Value:
@@ -31,6 +31,9 @@ def expand(text: str, variables: Variables, escape: str = "\\") -> Value:
         return Unknown(str(error))
 
 
+_NOTHING: dict[str, Value] = {}
+
+
 class _Unknowable(Exception):
     pass
 
@@ -42,23 +45,23 @@ class _Expander:
         self.escape = escape
         self.at = 0
 
-    def word(self, stop: str) -> str:
-        """Read up to an unquoted `stop` (or the end) and give the text with everything replaced."""
+    def word(self, stop: str, keeps_escapes: bool = False) -> str:
+        """Read up to an unquoted `stop` (or the end) and give the text with everything replaced; in patterns the
+        escapes stay for whoever reads the pattern."""
         out: list[str] = []
         while self.at < len(self.text):
             char = self.text[self.at]
             if stop and char == stop:
                 break
             if char == "'":
-                end = self.text.find("'", self.at + 1)
-                end = len(self.text) if end < 0 else end
+                end = self._end_of_quote(self.text.find("'", self.at + 1))
                 out.append(self.text[self.at + 1 : end])
                 self.at = end + 1
             elif char == '"':
                 self.at += 1
-                out.append(self._quoted())
+                out.append(self._quoted(keeps_escapes))
             elif char == self.escape:
-                out.append(self.text[self.at + 1 : self.at + 2])
+                out.append(self.text[self.at + (not keeps_escapes) : self.at + 2])
                 self.at += 2
             elif char == "$":
                 out.append(self._variable())
@@ -67,19 +70,25 @@ class _Expander:
                 self.at += 1
         return "".join(out)
 
-    def _quoted(self) -> str:
+    def _end_of_quote(self, end: int) -> int:
+        if end < 0:
+            raise _Unknowable(f"a quote in {self.text} is never closed")
+        return end
+
+    def _quoted(self, keeps_escapes: bool) -> str:
         out: list[str] = []
         while self.at < len(self.text) and self.text[self.at] != '"':
             char = self.text[self.at]
             following = self.text[self.at + 1 : self.at + 2]
             if char == self.escape and following in ('"', "$", self.escape):
-                out.append(following)
+                out.append(char + following if keeps_escapes else following)
                 self.at += 2
             elif char == "$":
                 out.append(self._variable())
             else:
                 out.append(char)
                 self.at += 1
+        self._end_of_quote(-1 if self.at >= len(self.text) else self.at)
         self.at += 1
         return "".join(out)
 
@@ -101,38 +110,53 @@ class _Expander:
         return self._modified(name.group())
 
     def _modified(self, name: str) -> str:
-        operator = next((mark for mark in _OPERATORS if self.text.startswith(mark, self.at)), None)
-        if operator is None:
+        if self.text.startswith("/", self.at):
+            return self._replaced(name)
+        is_empty_unset = self.text.startswith(":", self.at)
+        self.at += is_empty_unset
+        operator = self.text[self.at : self.at + 1]
+        if not operator or operator not in "-+?#%":
             raise _Unknowable(f"${{{name}…}} has a modifier BuildKit does not know")
-        self.at += len(operator)
-        if operator in ("/", "//"):
-            return self._replaced(name, operator)
-        word = self._closed_word(name)
-        value = self._value(name)
-        if operator[0] == ":":
+        self.at += 1
+        if operator in "#%":
+            word = self._closed_word(name, "}", True)
+            return _trimmed(self._value(name) or "", word, operator)
+        value = self._value_or_default(name)
+        if is_empty_unset:
             value = value or None
-        if operator.endswith("-"):
-            return word if value is None else value
-        if operator.endswith("+"):
-            return "" if value is None else word
-        if operator.endswith("?"):
-            if value is None:
-                raise _Unknowable(f"{name} must be given a value with --build-arg")
-            return value
-        return _trimmed(value or "", word, operator)
+        is_used = (value is None) != (operator == "+")
+        word = self._closed_word(name, "}", False) if is_used else self._passed_over(name)
+        if operator == "?" and value is None:
+            raise _Unknowable(f"{name} must be given a value with --build-arg")
+        if is_used:
+            return word
+        return "" if value is None else value
 
-    def _closed_word(self, name: str, stop: str = "}") -> str:
-        word = self.word(stop)
+    def _passed_over(self, name: str) -> str:
+        """The word of a modifier that nobody will see, so that it does not matter what is known of it."""
+        variables, self.variables = self.variables, _NOTHING
+        word = self._closed_word(name, "}", False)
+        self.variables = variables
+        return word
+
+    def _closed_word(self, name: str, stop: str, keeps_escapes: bool) -> str:
+        word = self.word(stop, keeps_escapes)
         if not self.text.startswith(stop, self.at):
             raise _Unknowable(f"${{{name} is never closed")
         self.at += 1
         return word
 
-    def _replaced(self, name: str, operator: str) -> str:
-        pattern = self._closed_word(name, "/")
-        replacement = self._closed_word(name)
-        regex = translate(pattern).removesuffix("\\Z")
-        return re.sub(regex, lambda _: replacement, self._value(name) or "", count=1 if operator == "/" else 0)
+    def _replaced(self, name: str) -> str:
+        is_everywhere = self.text.startswith("//", self.at)
+        self.at += 2 if is_everywhere else 1
+        regex = _regex(self._closed_word(name, "/", True))
+        replacement = self._closed_word(name, "}", True)
+        return re.sub(regex, lambda _: replacement, self._value(name) or "", count=0 if is_everywhere else 1)
+
+    def _value_or_default(self, name: str) -> str | None:
+        """The value where a modifier says what stands for one that is not set."""
+        value = self.variables.get(name)
+        return None if isinstance(value, Unknown) and value.is_unset else self._value(name)
 
     def _value(self, name: str) -> str | None:
         value = self.variables.get(name)
@@ -141,13 +165,27 @@ class _Expander:
         return value
 
 
+def _regex(pattern: str) -> str:
+    """The pattern of a modifier as a regular expression: it has `*`, `?` and escapes, but no brackets."""
+    out = []
+    for piece in _PATTERN_PIECES.findall(pattern):
+        if piece in ("*", "?"):
+            out.append(".*" if piece == "*" else ".")
+        elif len(piece) == 2 and piece[1] not in "*?\\}/":
+            raise _Unknowable(f"BuildKit does not know the escape {piece} in a pattern")
+        else:
+            out.append(re.escape(piece[-1]))
+    return "".join(out)
+
+
 def _trimmed(value: str, pattern: str, operator: str) -> str:
     """`#` and `%`: the value without the shortest (doubled: longest) matching start or end."""
-    regex = re.compile(translate(pattern))
-    lengths = range(len(value) + 1) if len(operator) == 1 else range(len(value), -1, -1)
+    is_longest = pattern.startswith(operator)
+    regex = re.compile(_regex(pattern[is_longest:]))
+    lengths = range(len(value), -1, -1) if is_longest else range(len(value) + 1)
     for length in lengths:
-        if operator[0] == "#" and regex.match(value[:length]):
+        if operator == "#" and regex.fullmatch(value[:length]):
             return value[length:]
-        if operator[0] == "%" and regex.match(value[len(value) - length :]):
+        if operator == "%" and regex.fullmatch(value[len(value) - length :]):
             return value[: len(value) - length]
     return value

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.copies import context_path
 from mllint.image.downloads import is_only_installers
-from mllint.image.packages import closure
 from mllint.image.paths import joined
 from mllint.sources.requirements import Editable, Requirement
 
@@ -141,7 +140,7 @@ def _files(install: Install) -> list[str]:
 
 def _reads_context(stage: Stage, install: Install) -> bool:
     """Whether its files come from the context, not from a RUN, and name nothing that does not."""
-    read = closure(stage, install)
+    read = stage.closure(install)
     lines = [line for file in read.files.values() for line in file.lines]
     if any(isinstance(line, Editable | Requirement) and _LOCAL.match(line.url or "") for line in lines):
         return False

@@ -6,6 +6,10 @@ import posixpath
 
 from mllint.image.values import Unknown, Value
 
+UNKNOWN_FOLDER = "//"
+"""What the name of a folder begins with that nobody knows: no path of an image begins with two slashes, and posixpath
+leaves them alone."""
+
 
 def joined(directory: Value, path: Value) -> Value:
     """A path as seen from a directory, cleaned; unknown where either is and it matters."""
@@ -16,3 +20,13 @@ def joined(directory: Value, path: Value) -> Value:
     if isinstance(directory, Unknown):
         return directory
     return posixpath.normpath(posixpath.join(directory, path))
+
+
+_STANDARD = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def search_path(path: Value | None) -> list[str]:
+    """The folders of a PATH; the standard ones where none is set."""
+    if isinstance(path, Unknown):
+        return []
+    return list(_STANDARD) if path is None else [folder for folder in path.split(":") if folder]

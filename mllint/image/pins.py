@@ -8,13 +8,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from mllint import facts
-from mllint.image.packages import Closure, Install, closure
 from mllint.image.values import Unknown
 from mllint.sources.requirements import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mllint.image.packages import Closure, Install
     from mllint.image.stage import Stage
     from mllint.sources.requirements import RequirementsFile
 
@@ -83,7 +83,7 @@ def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
                     return frozenset(found)
                 if earlier.is_certain and earlier.verb in ("install", "pip install"):
                     asked = [line for line in earlier.requirements if isinstance(line, Requirement)]
-                    found |= _pinned([*asked, *(line for _, line in closure(each, earlier).lines())])
+                    found |= _pinned([*asked, *(line for _, line in each.closure(earlier).lines())])
     return frozenset(found)
 
 

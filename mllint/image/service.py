@@ -64,15 +64,13 @@ class Server(NamedTuple):
 
 
 def process(stage: Stage) -> Process | None:
-    """The process of a stage's image, as far as this file sets it or the base is known to. As for BuildKit, ENTRYPOINT
-    takes away the CMD that was inherited, not the one of its own stage."""
-    base = stage.root.base
-    entrypoint_stage, entrypoint = _setting(stage, "ENTRYPOINT")
-    command_stage, command = _setting(stage, "CMD")
-    opening = _inherited(stage, base.entrypoint) if entrypoint is None else argv(entrypoint.instruction)
-    closing = _inherited(stage, base.command) if command is None else argv(command.instruction)
-    if command_stage < entrypoint_stage:
-        command, closing = None, ()
+    """The process of a stage's image, as far as this file sets it, or a server that the base is known to start."""
+    base, end = stage.root.base, stage.end
+    entrypoint, command = stage.step_of(end.entrypoint), stage.step_of(end.command)
+    # As for BuildKit, an ENTRYPOINT takes away the CMD of the base.
+    inherited = base.server_command if entrypoint is None else ()
+    opening = _inherited(stage, base.server_entrypoint) if entrypoint is None else argv(entrypoint.instruction)
+    closing = _inherited(stage, inherited) if command is None else argv(command.instruction)
     commands = _commands(entrypoint, opening, command, closing)
     if not commands:
         return None
@@ -80,15 +78,6 @@ def process(stage: Stage) -> Process | None:
     instruction = step.instruction if step is not None else stage.root.instruction
     scripts = tuple(script for each in commands if (script := _entry_script(stage, each)))
     return Process(entrypoint, command, commands, scripts, instruction)
-
-
-def _setting(stage: Stage, keyword: str) -> tuple[int, Step | None]:
-    """The instruction that counts, and the index of its stage; -1 where the base decides."""
-    for each in reversed(stage.lineage):
-        for step in reversed(each.steps):
-            if step.instruction.keyword == keyword:
-                return each.index, step
-    return -1, None
 
 
 def _commands(

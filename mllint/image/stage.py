@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mllint.image.accounts import Account, account
 from mllint.image.commands import Executed, executed
+from mllint.image.expansion import expand
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:
@@ -14,38 +16,69 @@ if TYPE_CHECKING:
 
     from mllint.image.base import Base
     from mllint.image.build import Build
+    from mllint.image.configuration import Healthcheck, Port, Setting
     from mllint.image.copies import Copy
+    from mllint.image.effects import Log
     from mllint.image.mounts import Mount
-    from mllint.image.packages import Install
+    from mllint.image.packages import Closure, Install
     from mllint.image.service import Process, Server
+    from mllint.image.view import View
     from mllint.sources.dockerfile import Instruction
 
 
-UNKNOWN_FOLDER = "//"
-"""No path of an image begins with two slashes, and posixpath leaves them alone."""
+_NO_LABELS: Mapping[str, Setting[Value]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is known at one point of a stage. A variable that is in neither mapping comes, if at all, from the base."""
+class State(NamedTuple):
+    """What is known at one point of a stage: the variables, and the configuration of the image that a build up to here
+    would give. A variable that is in neither mapping comes, if at all, from the base."""
 
     env: Mapping[str, Value]
+    """Variables that the image keeps."""
     args: Mapping[str, Value]
+    """Build arguments; one hides an ENV of its name in front of it, and an ENV behind it ends it."""
     user: Value
     directory: str
     """The working directory. One that is not known has a name of its own that begins with UNKNOWN_FOLDER: what is
     copied to it and read from it by relative paths still meets."""
     shell: tuple[str, ...]
-    is_empty_base: bool
-    """Whether the stage starts from nothing, so that what is not set here is not set at all."""
+    is_env_known: bool
+    """Whether all variables of the base are known, so that what is not set here is not set at all."""
+    escape: str = "\\"
+    """The escape character of the file."""
+    is_windows: bool = False
+    entrypoint: Setting[tuple[str, ...]] | None = None
+    """Config.Entrypoint; None where neither the file nor what is known of the base sets one."""
+    command: Setting[tuple[str, ...]] | None = None
+    """Config.Cmd, in the same way."""
+    has_own_command: bool = False
+    """Whether this stage itself has a CMD so far."""
+    healthcheck: Setting[Healthcheck] | None = None
+    exposed: tuple[Setting[Port | Unknown], ...] = ()
+    volumes: tuple[Setting[Value], ...] = ()
+    labels: Mapping[str, Setting[Value]] = _NO_LABELS
+    stop_signal: Setting[Value] | None = None
+    maintainer: Setting[str] | None = None
+    triggers: tuple[Instruction, ...] = ()
+    """The ONBUILD instructions of this stage so far, which a stage that starts from it carries out first."""
 
     def get(self, name: str) -> Value | None:
-        """The value of a variable as BuildKit would put it in; None where it is surely not set."""
-        if name in self.env:
-            return self.env[name]
+        """The value of a variable as BuildKit would put it in; None where it is surely not set. What BuildKit adds for
+        RUN alone, HOME and the proxies, is not among them."""
         if name in self.args:
             return self.args[name]
-        return None if self.is_empty_base else Unknown(f"{name} is not set in this file")
+        if name in self.env:
+            return self.env[name]
+        return None if self.is_env_known else Unknown(f"{name} is not set in this file")
+
+    def expand(self, text: str) -> Value:
+        """A word of an instruction without quotes and escapes and with its variables replaced."""
+        return expand(text, self, self.escape)
+
+    @property
+    def account(self) -> Account:
+        """The user that USER names, with the group."""
+        return account(self.user)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +90,14 @@ class Step:
     after: State
     earlier: tuple[Stage, ...]
     """The stages above this one, which COPY --from can name."""
+    trigger: Instruction | None = None
+    """The ONBUILD of the parent stage that this step comes from; the instruction is then the one inside it."""
 
     @cached_property
     def commands(self) -> tuple[Executed, ...]:
-        """The programs a RUN runs; none where its shell is no POSIX shell."""
+        """The programs a RUN runs; none on Windows and where its shell is no POSIX shell."""
+        if self.before.is_windows:
+            return ()
         shell = self.before.shell[0].rpartition("/")[2] if self.before.shell else ""
         if self.instruction.keyword != "RUN" or shell in ("powershell", "pwsh", "cmd", "cmd.exe", "powershell.exe"):
             return ()
@@ -87,6 +124,20 @@ class Step:
 
         return read(self)
 
+    @property
+    def network(self) -> str:
+        """The network of a RUN: default, none or host."""
+        return self._flag("network", "default")
+
+    @property
+    def security(self) -> str:
+        """What a RUN may do: sandbox, or insecure for the rights of the host."""
+        return self._flag("security", "sandbox")
+
+    def _flag(self, name: str, default: str) -> str:
+        word = self.instruction.flag(name)
+        return word.text.lower() if word is not None else default
+
 
 @dataclass(frozen=True, eq=False)
 class Stage:
@@ -99,6 +150,8 @@ class Stage:
     start: State
     steps: tuple[Step, ...]
     build: Build
+    platform: Value | None = None
+    """What `--platform` names, here or in the stage it starts from; None for the platform that the build is for."""
 
     @property
     def end(self) -> State:
@@ -118,6 +171,28 @@ class Stage:
             stage = stage.parent
         return stage
 
+    @property
+    def is_windows(self) -> bool:
+        """Whether its base is a Windows image."""
+        return self.start.is_windows
+
+    @property
+    def entrypoint(self) -> tuple[str, ...]:
+        """Config.Entrypoint of its image as `docker inspect` shows it; empty also where nobody knows what the base
+        sets."""
+        return self.end.entrypoint.value if self.end.entrypoint else ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Config.Cmd, in the same way."""
+        return self.end.command.value if self.end.command else ()
+
+    @property
+    def healthcheck(self) -> Healthcheck | None:
+        """The health check that counts; None also for one that `HEALTHCHECK NONE` removed."""
+        setting = self.end.healthcheck
+        return None if setting is None or setting.value.is_none else setting.value
+
     @cached_property
     def process(self) -> Process | None:
         """What `docker run` starts; None where neither this file nor what is known of the base tells."""
@@ -136,6 +211,44 @@ class Stage:
     def lineage(self) -> tuple[Stage, ...]:
         """The stages whose layers end up in this one, the oldest first, itself last."""
         return (*(self.parent.lineage if self.parent else ()), self)
+
+    @cached_property
+    def log(self) -> Log:
+        """What happens to the inside of the image up to the end of this stage."""
+        from mllint.image.effects import log
+
+        return log(self)
+
+    @cached_property
+    def view(self) -> View:
+        """The inside of the image at the end."""
+        return self._view(len(self.log.events))
+
+    def view_before(self, step: Step) -> View:
+        """The inside of the image in front of one of the steps of this stage."""
+        index = next(at for at, each in enumerate(self.steps) if each is step)
+        return self._view(self.log.ends[id(self.steps[index - 1])] if index else self.log.start)
+
+    def view_after(self, step: Step) -> View:
+        """The inside of the image behind one of the steps of this stage."""
+        return self._view(self.log.ends[id(step)])
+
+    def _view(self, end: int) -> View:
+        from mllint.image.view import View
+
+        return View(self.root.base, self.build.context, self.log.events, end)
+
+    @cached_property
+    def _closures(self) -> dict[int, Closure]:
+        return {}
+
+    def closure(self, install: Install) -> Closure:
+        """All that a resolver call of this stage, or of one it starts from, reads."""
+        from mllint.image.packages import closure
+
+        if id(install) not in self._closures:
+            self._closures[id(install)] = closure(self, install)
+        return self._closures[id(install)]
 
     def steps_before(self, step: Step | None) -> tuple[Step, ...]:
         """The steps of the lineage in front of one of them; all for None."""
@@ -159,6 +272,13 @@ class Stage:
                 if step.instruction.keyword in keywords:
                     return step
         return None
+
+    def step_of(self, setting: Setting[Any] | None) -> Step | None:
+        """The step of the lineage that sets something; None where the base or nothing does."""
+        if setting is None or setting.instruction is None:
+            return None
+        steps = (step for step in self.steps_before(None) if step.instruction is setting.instruction)
+        return next(steps, None)
 
     @cached_property
     def takes_from(self) -> tuple[int, ...]:

@@ -9,6 +9,8 @@ class Unknown(NamedTuple):
     """Something the files do not decide, and why."""
 
     reason: str
+    is_unset: bool = False
+    """Whether it is a variable that only whoever builds can set, so that a default in its place counts."""
 
 
 Value = str | Unknown

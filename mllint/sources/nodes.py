@@ -23,3 +23,10 @@ class Node:
     items: tuple[Node, ...] = ()
     entries: dict[str, tuple[Node, Node]] = field(default_factory=dict)
     """Key and value of a table by the key's text, in order; behind them what YAML's `<<` merges in."""
+
+    def at(self, *keys: str) -> Node | None:
+        """The value that these keys lead to, from table to table; None where there is none."""
+        node: Node | None = self
+        for key in keys:
+            _, node = node.entries.get(key, (None, None)) if node else (None, None)
+        return node

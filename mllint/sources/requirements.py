@@ -246,7 +246,7 @@ def _lines(source: Source) -> Iterator[Line]:
         elif joined:
             # pip puts a space before the comment; here the line end stands for it.
             joined.append((" " + text, at - 1) if is_comment else (text, at))
-            yield _line(source, _join(joined), start, end)
+            yield parse_line(_join(joined), _visible(source, start, end))
             joined = []
         elif is_comment:
             span = _visible(source, at, end)
@@ -254,9 +254,9 @@ def _lines(source: Source) -> Iterator[Line]:
         elif common := COMMON.fullmatch(source.text, at, at + len(text)):
             yield _common(source, common)
         elif text.strip():
-            yield _line(source, Logical(text, (0,), (at,)), at, end)
+            yield parse_line(Logical(text, (0,), (at,)), _visible(source, at, end))
     if joined:
-        yield _line(source, _join(joined), start, end)
+        yield parse_line(_join(joined), _visible(source, start, end))
 
 
 def _join(pieces: list[tuple[str, int]]) -> Logical:
@@ -291,9 +291,8 @@ def _common(source: Source, match: re.Match[str]) -> Requirement:
     return _assemble(source.text, Span, parts, match["text"], frame, ())
 
 
-def _line(source: Source, logical: Logical, start: int, end: int) -> Line:
-    """Any logical line; `start` and `end` enclose its physical lines in the source."""
-    span = _visible(source, start, end)
+def parse_line(logical: Logical, span: Span) -> Line:
+    """Read any logical line, also one that stands in another file; `span` is what it covers there."""
     mark = _COMMENT.search(logical.text)
     content = logical.text[: mark.start()] if mark else logical.text
     comment = None

@@ -6,7 +6,7 @@ import re
 import tomllib
 
 from mllint.sources.nodes import Kind, Node
-from mllint.sources.text import Problem, Source, Span
+from mllint.sources.text import Logical, Problem, Source, Span
 
 MAX_DEPTH = 100
 """A dotted key with more parts is refused: no real file comes near, and its nodes would fill the memory."""
@@ -22,6 +22,7 @@ _SCALAR = re.compile(
     r"|[^\s,\]}#]+",
     re.DOTALL,
 )
+_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 _Path = tuple[str | int, ...]
@@ -41,6 +42,25 @@ def read_toml(text: str) -> tuple[Node | None, list[Problem]]:
         return None, [Problem(Span(0, 0), "nested too deeply")]
     except ValueError as error:
         return None, [_problem(str(error), text)]
+
+
+def logical_string(text: str, node: Node) -> Logical:
+    """What a string node of this TOML text says, each of its characters with its place.
+
+    An escape counts as its last character; all of a string over several lines is at its start.
+    """
+    start, end = node.span
+    if text.startswith(('"""', "'''"), start):
+        return Logical(node.text, tuple(range(len(node.text) or 1)), (start,) * (len(node.text) or 1))
+    starts, origins = [0], [start + 1]
+    at, removed = start + 1, 0
+    while text[start] == '"' and (escape := _ESCAPE.search(text, at, end - 1)):
+        at = escape.end()
+        said = escape.start() - start - 1 - removed
+        starts += [said, said + 1]
+        origins += [at - 1, at]
+        removed += len(escape[0]) - 1
+    return Logical(node.text, tuple(starts), tuple(origins))
 
 
 def _problem(message: str, text: str) -> Problem:

@@ -1,0 +1,72 @@
+"""What a base brings into the log."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal
+
+from mllint import facts
+from mllint.image.events import Cause, Distribution, Installed, Interpreter
+from mllint.image.interpreter import Interpreter as Known
+from mllint.image.names import common_name
+from mllint.image.values import Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mllint.image.base import Base
+    from mllint.image.events import Event
+    from mllint.image.values import Value
+    from mllint.sources.text import Span
+
+
+def events(base: Base, span: Span) -> Iterator[Event]:
+    """Its interpreter, and the distributions that are known to be there."""
+    known = base.python
+    if not isinstance(known, Known) or not isinstance(known.prefix, str):
+        return
+    cause = Cause(None, span)
+    found = _interpreter(base, known, known.prefix, cause)
+    yield found
+    scripts = "/usr/local/bin" if "/usr/local/lib" in found.site else found.bin
+    versions: dict[str, Value] = dict(base.distributions or {})
+    if base.distributions is None:
+        versions = {name: Unknown(f"the release of {name} in {base.text} is not known") for name in preinstalled(base)}
+        if known.has_pip is True:
+            versions["pip"] = Unknown(f"the release of pip in {base.text} is not known")
+    for name, version in versions.items():
+        version = version or Unknown(f"the release of {name} in {base.text} is not described")
+        yield Distribution(cause, name, version, frozenset(), found.site, scripts, "base")
+    is_complete = base.distributions is not None or base.is_plain
+    yield Installed(cause, found.site, is_complete, f"which packages {base.text} has is not known")
+
+
+def _interpreter(base: Base, known: Known, prefix: str, cause: Cause) -> Interpreter:
+    minor = ".".join(known.version.split(".")[:2]) if isinstance(known.version, str) else "X"
+    kind: Literal["image", "system", "conda"] = "image"
+    site = f"{prefix}/lib/python{minor}/site-packages"
+    if "conda" in prefix or "mamba" in prefix:
+        kind = "conda"
+    elif prefix == "/usr":
+        kind = "system"
+        if base.family in ("debian", "ubuntu"):
+            site = f"/usr/local/lib/python{minor}/dist-packages"
+    return Interpreter(
+        cause,
+        prefix,
+        known.version,
+        kind,
+        frozenset(known.names),
+        known.is_externally_managed,
+        known.has_pip,
+        site,
+    )
+
+
+def preinstalled(base: Base) -> tuple[str, ...]:
+    """The distributions that an image of the table `preinstalled` brings."""
+    if base.known_as is None:
+        return ()
+    name = common_name(base.known_as)
+    rows = (row for row in facts.rows("preinstalled") if fnmatchcase(name, row["image"]))
+    return tuple(next(rows, {"distributions": ""})["distributions"].split())

@@ -1,0 +1,139 @@
+"""What COPY and ADD bring."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from mllint.image.copies import relative
+from mllint.image.events import (
+    EVERYTHING,
+    Cause,
+    Distribution,
+    FromContext,
+    FromElsewhere,
+    Installed,
+    Interpreter,
+    Put,
+    Unsure,
+)
+from mllint.image.values import Unknown, Value
+
+if TYPE_CHECKING:
+    from mllint.image.copies import Copy, CopySource
+    from mllint.image.effects.work import Work
+    from mllint.image.view import View
+
+
+def carry_out(work: Work, copy: Copy) -> None:
+    """Write what a COPY or ADD brings into the log."""
+    cause = Cause(work.step, work.step.instruction.span)
+    owner = _owner(work, copy)
+    for heredoc in work.step.instruction.heredocs:
+        _heredoc(work, copy, cause, owner, heredoc.name)
+    for source in copy.sources:
+        if copy.origin == "context" and not source.is_remote:
+            work.events.append(FromContext(cause, copy, source, owner))
+            _unpack(work, copy, source, cause)
+        else:
+            _from_elsewhere(work, copy, source, cause, owner)
+
+
+def _owner(work: Work, copy: Copy) -> Value:
+    return "0" if copy.owner is None else work.view.uid(copy.owner.user)
+
+
+def _heredoc(work: Work, copy: Copy, cause: Cause, owner: Value, name: str) -> None:
+    if isinstance(copy.destination, Unknown):
+        work.events.append(Unsure(cause, copy.destination.reason, frozenset({"files"})))
+        return
+    inside = copy.destination.endswith("/") or len(copy.step.instruction.heredocs) > 1
+    path = posixpath.join(copy.destination, name) if inside else copy.destination
+    work.events.append(Put(cause, path, "file", owner, 0o644))
+
+
+def _unpack(work: Work, copy: Copy, source: CopySource, cause: Cause) -> None:
+    if isinstance(copy.destination, str):
+        for match in source.matches(work.stage.build.context):
+            if source.unpacks(match.path):
+                reason = f"nobody knows what is in {match.name}"
+                work.events.append(Unsure(cause, reason, frozenset({"files"}), copy.destination.rstrip("/") or "/"))
+
+
+def _from_elsewhere(work: Work, copy: Copy, source: CopySource, cause: Cause, owner: Value) -> None:
+    target = copy.destination
+    if isinstance(target, Unknown) or isinstance(source.path, Unknown):
+        reason = target.reason if isinstance(target, Unknown) else str(source.path)
+        work.events.append(Unsure(cause, reason, EVERYTHING))
+        return
+    folder = target.rstrip("/") or "/"
+    if source.is_remote:
+        _remote(work, copy, source, cause, folder)
+        return
+    view = _view(work, copy)
+    path = f"/{source.path}"
+    if source.has_wildcard:
+        work.events.append(Unsure(cause, f"{path} is a pattern", EVERYTHING, folder))
+        return
+    if view is None:
+        _from_image(work, copy, cause, path, folder, owner)
+        return
+    events = work.events
+    events.append(FromElsewhere(cause, view, path, folder, copy.is_into_folder, owner, copy.owner is None))
+    _take_along(work, view, cause, path, folder)
+
+
+def _remote(work: Work, copy: Copy, source: CopySource, cause: Cause, folder: str) -> None:
+    name = posixpath.basename(str(source.path).partition("?")[0])
+    if source.kind == "git" or source.may_unpack:
+        work.events.append(Unsure(cause, f"nobody knows what is in {source.word.text}", frozenset({"files"}), folder))
+    else:
+        path = posixpath.join(folder, name) if copy.is_into_folder else folder
+        work.events.append(Put(cause, path, "file", "0", 0o600))
+
+
+def _view(work: Work, copy: Copy) -> View | None:
+    return work.stage.build.stages[copy.stage].view if copy.stage is not None else None
+
+
+def _from_image(work: Work, copy: Copy, cause: Cause, path: str, folder: str, owner: Value) -> None:
+    """From another image: what is named is there, or there would be no image; what a folder holds nobody knows."""
+    name = posixpath.basename(path)
+    place = posixpath.join(folder, name) if copy.is_into_folder and name else folder
+    work.events.append(Unsure(cause, f"nobody knows what {path} of another image holds", EVERYTHING, folder))
+    if place != "/":
+        work.events.append(Put(cause, place, "unknown", owner, None))
+
+
+def _take_along(work: Work, view: View, cause: Cause, path: str, folder: str) -> None:
+    """The interpreters and packages that lie in what is copied lie in the new place from now on."""
+
+    def moved(old: str) -> str | None:
+        inside = relative(old, path)
+        return None if inside is None else posixpath.join(folder, inside).rstrip("/") or "/"
+
+    for event in list(view.events[: view.end]):
+        if isinstance(event, Interpreter):
+            prefix, site = moved(event.prefix), moved(event.site)
+            if prefix is None and moved(event.bin) is not None and event.kind == "image":
+                continue
+            if prefix is not None:
+                here = Cause(cause.step, cause.span, event.cause.is_sure)
+                work.events.append(event._replace(cause=here, prefix=prefix, site=site or event.site))
+        elif isinstance(event, Distribution):
+            site = moved(event.site)
+            if site is not None:
+                scripts = moved(event.scripts) or f"//{event.scripts}"
+                here = event.cause._replace(is_sure=event.cause.is_sure)
+                work.events.append(event._replace(cause=here, site=site, scripts=scripts))
+            elif moved(event.scripts) is not None:
+                work.events.append(event._replace(site=f"//{event.site}", scripts=moved(event.scripts) or ""))
+        elif isinstance(event, Installed):
+            site = moved(event.site)
+            if site is not None:
+                work.events.append(event._replace(site=site))
+        elif isinstance(event, Unsure) and "distributions" in event.about:
+            below = moved(event.below)
+            reaches = relative(path, event.below) is not None
+            if below is not None or reaches:
+                work.events.append(event._replace(below=below or folder))

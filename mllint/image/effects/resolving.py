@@ -1,0 +1,225 @@
+"""Installs of Python distributions by pip and its like: which ones, and into which environment."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+
+from mllint.image import python
+from mllint.image.effects import projects
+from mllint.image.effects.environments import interpreter_of, uv_python
+from mllint.image.events import Distribution, Installed, Interpreter
+from mllint.image.values import Unknown, Value
+from mllint.sources.markers import Environment, holds
+from mllint.sources.requirements import Editable, Invalid, Requirement, normalised
+
+if TYPE_CHECKING:
+    from mllint.image.effects.work import Work
+    from mllint.image.packages import Closure, Install
+    from mllint.sources.requirements import RequirementsFile
+    from mllint.sources.text import Source, Span
+
+_TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
+
+
+class Target(NamedTuple):
+    """Where an install goes."""
+
+    site: str
+    scripts: str
+    minor: Value
+
+
+def install(work: Work, call: Install) -> None:
+    """Write what a call installs into the log."""
+    if call.verb in ("wheel", "download"):
+        _wheels(work, call)
+        return
+    name = call.manager.name
+    if name in ("pip", "uv pip"):
+        target = _pip_target(work, call) if name == "pip" else _uv_target(work, call)
+        if isinstance(target, Target):
+            _requested(work, call, target)
+        else:
+            reason = target.reason if target else f"{call.executed.words[0].value} belongs to no known Python"
+            work.unsure(call.executed, reason, "distributions", "programs")
+    else:
+        projects.install(work, call)
+
+
+def _wheels(work: Work, call: Install) -> None:
+    folder = call.values("-w", "--wheel-dir", "-d", "--dest")
+    path = work.path(call.executed, folder[-1]) if folder else work.path(call.executed, ".")
+    below = path if isinstance(path, str) else "/"
+    work.unsure(call.executed, "the names of the wheels are not known", "files", below=below)
+
+
+def is_set(value: Value | None) -> bool:
+    """Whether a variable that switches something on does."""
+    return isinstance(value, str) and value.lower() in _TRUE
+
+
+def _given(call: Install, *names: str) -> Value | None:
+    values = call.values(*names)
+    if not values:
+        return None
+    return values[-1].value if values[-1].is_literal else Unknown(f"the shell computes {values[-1].text}")
+
+
+def _pip_target(work: Work, call: Install) -> Target | Unknown | None:
+    each = call.executed
+    chosen = _given(call, "--python")
+    program = each.words[0].value
+    found = interpreter_of(work, each, chosen if isinstance(chosen, str) else program)
+    if each.runner:
+        found = projects.runner_environment(work, each) or found
+    if not isinstance(found, Interpreter):
+        return found
+    return _placed(work, call, found, "PIP")
+
+
+def _placed(work: Work, call: Install, found: Interpreter, tool: str) -> Target | Unknown:
+    """Into the interpreter, or where `--target`, `--prefix`, `--root` and `--user` say."""
+    each = call.executed
+    folder = _given(call, "-t", "--target") or work.variable(each, f"{tool}_TARGET")
+    if folder is not None and not _is_unset(folder):
+        path = work.path(each, folder)
+        return path if isinstance(path, Unknown) else Target(path, f"{path}/bin", found.minor)
+    prefix = _given(call, "--prefix", "--root") or work.variable(each, f"{tool}_PREFIX")
+    if prefix is not None and not _is_unset(prefix):
+        path = work.path(each, prefix)
+        if isinstance(path, Unknown):
+            return path
+        inside = found.prefix if call.has("--root") else ""
+        kind = "dist-packages" if call.has("--root") and "dist-packages" in found.site else "site-packages"
+        return Target(f"{path}{inside}/lib/python{found.minor}/{kind}", f"{path}{inside}/bin", found.minor)
+    if tool == "PIP" and (
+        call.has("--user") or is_set(work.variable(each, "PIP_USER")) or _falls_back(work, call, found)
+    ):
+        state = work.state
+        place = python.user_site(work.view, found, state)
+        return place if isinstance(place, Unknown) else Target(*place, found.minor)
+    scripts = "/usr/local/bin" if "/usr/local/lib" in found.site else found.bin
+    return Target(found.site, scripts, found.minor)
+
+
+def _is_unset(value: Value) -> bool:
+    return isinstance(value, Unknown) and "not set in this file" in value.reason
+
+
+def _falls_back(work: Work, call: Install, found: Interpreter) -> bool:
+    """pip installs for the user where he cannot write to the folder of packages."""
+    return found.kind in ("image", "system") and work.owner(call.executed) not in ("0", "root")
+
+
+def _uv_target(work: Work, call: Install) -> Target | Unknown | None:
+    """uv takes a virtual environment that is active or in `.venv`, or with `--system` the first Python on PATH."""
+    each = call.executed
+    chosen = _given(call, "-p", "--python")
+    found: Interpreter | Unknown | None = None
+    if chosen is not None:
+        path = work.path(each, chosen) if isinstance(chosen, str) and "/" in chosen else None
+        by_folder = python.by_prefix(work.view, path) if isinstance(path, str) else None
+        found = by_folder or uv_python(work, each, path or chosen)
+    elif (
+        call.has("--system")
+        or is_set(work.variable(each, "UV_SYSTEM_PYTHON"))
+        or call.has("-t", "--target", "--prefix")
+    ):
+        found = uv_python(work, each, None)
+    else:
+        found = active_environment(work, call)
+    return _placed(work, call, found, "UV") if isinstance(found, Interpreter) else found
+
+
+def active_environment(work: Work, call: Install) -> Interpreter | Unknown | None:
+    """The virtual environment that VIRTUAL_ENV, CONDA_PREFIX or a folder `.venv` names."""
+    each = call.executed
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        value = work.variable(each, name)
+        if isinstance(value, str) and value:
+            return python.by_prefix(work.view, posixpath.normpath(value))
+    folder = each.directory
+    while isinstance(folder, str) and folder.startswith("/"):
+        found = python.by_prefix(work.view, posixpath.join(folder, ".venv"))
+        if found is not None or posixpath.dirname(folder) == folder:
+            return found
+        folder = posixpath.dirname(folder)
+    return None
+
+
+def _requested(work: Work, call: Install, target: Target) -> None:
+    """What the command line and the files name, by the markers that hold here."""
+    read = work.stage.closure(call)
+    reasons = [] if read.is_complete else ["a requirements file that it reads is not known"]
+    for asked in call.requirements:
+        reasons += _asked(work, call, target, asked, None)
+    for path, file in read.files.items():
+        for line in file.lines:
+            if isinstance(line, Requirement | Editable | Invalid):
+                reasons += _asked(work, call, target, line, (path, file))
+    for word in call.values("-e", "--editable"):
+        reasons += projects.project(work, call, target, word.value, None)
+    cause = work.cause(call.executed)
+    work.events.append(Installed(cause, target.site, not reasons, reasons[0] if reasons else ""))
+    _limit(work, call, read)
+
+
+def _asked(
+    work: Work,
+    call: Install,
+    target: Target,
+    line: Requirement | Editable | Invalid,
+    where: tuple[str, RequirementsFile] | None,
+) -> list[str]:
+    """Note one requirement; gives the reasons why what it brings is not known."""
+    if isinstance(line, Invalid):
+        return ["a requirement is not valid"]
+    place = (where[1].source, line.span) if where is not None else None
+    if isinstance(line, Editable):
+        folder = posixpath.join(posixpath.dirname(where[0]), line.url) if where else line.url
+        return projects.project(work, call, target, folder, place, line.key, in_context=where is not None)
+    if line.marker is not None and not applies(line.marker, target.minor):
+        return []
+    if line.key is None or (line.url is not None and line.url.startswith((".", "/"))):
+        folder = posixpath.join(posixpath.dirname(where[0]), line.url or "") if where else line.url or line.text
+        return projects.project(work, call, target, folder, place, line.key, in_context=where is not None)
+    version: Value = line.exact_version or Unknown(f"{line.key} is not pinned")
+    note(work, call, target, line.key, version, frozenset(line.extras), place)
+    return []
+
+
+def applies(marker: str, minor: Value) -> bool:
+    """Whether a marker holds on Linux for a version of Python, 3.11 where it is not known."""
+    return holds(marker, Environment(minor if isinstance(minor, str) else "3.11"))
+
+
+def note(
+    work: Work,
+    call: Install,
+    target: Target,
+    name: str,
+    version: Value,
+    extras: frozenset[str] = frozenset(),
+    place: tuple[Source, Span] | None = None,
+) -> None:
+    """Write a distribution into the log."""
+    cause = work.cause(call.executed)
+    event = Distribution(
+        cause, normalised(name), version, extras, target.site, target.scripts, call.manager.name, place
+    )
+    work.events.append(event)
+
+
+def _limit(work: Work, call: Install, read: Closure) -> None:
+    """A version that a constraint settles is known as well."""
+    pins = {
+        line.key: line.exact_version
+        for file in read.constraints.values()
+        for line in file.lines
+        if isinstance(line, Requirement) and line.key and line.exact_version
+    }
+    for index, event in enumerate(work.events):
+        if isinstance(event, Distribution) and event.cause.span == call.executed.span and event.name in pins:
+            settled = pins[event.name] if isinstance(event.version, Unknown) else event.version
+            work.events[index] = event._replace(version=settled or event.version)

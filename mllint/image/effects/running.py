@@ -1,0 +1,131 @@
+"""What the commands of a RUN do."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mllint import facts
+from mllint.image.commands import from_text
+from mllint.image.copies import context_path
+from mllint.image.effects import accounts, environments, files, resolving, system
+from mllint.image.events import EVERYTHING, Cause, Unsure
+from mllint.image.events import Scope as About
+from mllint.image.scope import Scope
+from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.sources.text import Logical, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mllint.image.commands import Executed
+    from mllint.image.effects.work import Work
+
+    Effect = Callable[[Work, Executed], None]
+
+_EFFECTS: dict[str, Effect] = {
+    **files.EFFECTS,
+    **accounts.EFFECTS,
+    **system.EFFECTS,
+    **environments.EFFECTS,
+}
+_MAX_DEPTH = 4
+_SETTINGS = re.compile(
+    r"(?:^|/)(?:activate|conda\.sh|\.?bashrc|\.?profile|env(?:ironment)?|os-release|\.env|setup\.(?:ba)?sh)$"
+)
+_ABOUT: dict[str, frozenset[About]] = {
+    "nothing": frozenset(),
+    "files": frozenset({"files"}),
+    "programs": frozenset({"files", "programs"}),
+    "all": EVERYTHING,
+}
+
+
+def carry_out(work: Work) -> None:
+    """Write what a RUN does into the log."""
+    instruction = work.step.instruction
+    if not work.step.commands and instruction.keyword == "RUN":
+        _opaque(work)
+    for each in work.step.commands:
+        _carry_out(work, each, 0)
+
+
+def _opaque(work: Work) -> None:
+    """A RUN whose shell nobody reads: PowerShell, or a heredoc for another interpreter."""
+    instruction = work.step.instruction
+    if instruction.rest.text.strip():
+        about = frozenset[About]({"files"}) if instruction.heredocs else EVERYTHING
+        work.events.append(Unsure(Cause(work.step, instruction.span), "a RUN is no shell script", about))
+
+
+def _carry_out(work: Work, each: Executed, depth: int) -> None:
+    for redirect in each.command.redirects:
+        if redirect.operator in (">", ">>", ">|") and redirect.target is not None:
+            work.put(each, work.path(each, redirect.target), "file")
+    install = next((one for one in work.step.installs if one.executed is each), None)
+    if install is not None and install.manager.language == "python":
+        resolving.install(work, install)
+        return
+    effect = _EFFECTS.get(_plain_name(each.name))
+    if effect is not None:
+        effect(work, each)
+    elif each.name in POSIX_SHELLS and all(word.value.startswith("-") for word in each.words[1:]):
+        environments.piped(work, each)
+    elif not _is_script(work, each, depth):
+        _as_in_table(work, each)
+
+
+def _plain_name(name: str) -> str:
+    """`python3.11` and `pip3` are `python` and `pip`."""
+    return re.sub(r"^(python|pip|pypy)[0-9.]+$", r"\1", name)
+
+
+def _is_script(work: Work, each: Executed, depth: int) -> bool:
+    """Whether a command runs a shell script of the build context, which is then carried out as well."""
+    path = each.words[0]
+    if each.name in POSIX_SHELLS or each.name in (".", "source"):
+        operands = [word for word in each.words[1:] if not word.value.startswith("-")]
+        if not operands:
+            return False
+        path = operands[0]
+    elif "/" not in path.value:
+        return False
+    place = work.path(each, path)
+    found = context_path(work.stage, work.step, place) if isinstance(place, str) else None
+    source = work.stage.build.context.text(found) if found else None
+    if source is None or depth >= _MAX_DEPTH or not _is_shell(source.text):
+        return False
+    scope = Scope(work.state, each.directory)
+    scope.variables |= each.environment
+    for inner in from_text(Logical.of(source, Span(0, len(source.text))), scope):
+        sure = inner.is_certain and each.is_certain
+        _carry_out(work, inner._replace(span=each.span, is_certain=sure, may_fail=each.may_fail), depth + 1)
+    return True
+
+
+def _is_shell(text: str) -> bool:
+    return not text.startswith("#!") or any(name in text.partition("\n")[0] for name in POSIX_SHELLS)
+
+
+def _as_in_table(work: Work, each: Executed) -> None:
+    if each.words[0].value in (".", "source"):
+        # Scripts that are read in set variables; those of an environment or a profile set nothing else.
+        if each.arguments and not _SETTINGS.search(each.arguments[0]):
+            work.unsure(each, f"nobody can follow {each.arguments[0]}", "files")
+        return
+    changes = _changes().get(_plain_name(each.name), "all")
+    if changes == "all" and _is_question(each):
+        changes = "nothing"
+    if _ABOUT[changes]:
+        work.unsure(each, f"nobody can follow what {each.words[0].value} does", *sorted(_ABOUT[changes]))
+
+
+def _is_question(each: Executed) -> bool:
+    """`x --version` and `x --help` change nothing."""
+    return each.arguments in (("--version",), ("-V",), ("-v",), ("--help",), ("-h",), ("version",))
+
+
+@cache
+def _changes() -> dict[str, str]:
+    return {name: row["changes"] for row in facts.rows("commands") for name in row["programs"].split()}

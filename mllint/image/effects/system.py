@@ -1,0 +1,196 @@
+"""Package managers of the operating system: which programs and interpreters they bring."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mllint import facts
+from mllint.image.events import Distribution, Interpreter, Programs, Put
+from mllint.image.values import Unknown, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mllint.image.commands import Executed
+    from mllint.image.effects.work import Work
+    from mllint.image.events import Cause
+
+_REMOVALS = frozenset({"remove", "purge", "autoremove", "del", "erase"})
+_NO_PROGRAMS = re.compile(
+    r"lib[\w.+-]*|[\w.+-]+-(?:dev|devel|doc|data|common|dbg|headers|locale\w*|static)|fonts?-[\w-]+|ttf-[\w-]+"
+    r"|(?:python3?|py3)-(?!pip|venv|full|dev|minimal|setuptools)[\w.+-]+|ca-certificates[\w-]*|tzdata|locales(?:-all)?|gnupg2?"
+    r"|apt-(?:utils|transport-https)|software-properties-common|dirmngr|linux-headers|musl-dev|readline[\w-]*|xz-libs"
+)
+_PYTHON = re.compile(r"(?:python|py)(3?)(?:\.?(\d+))?(-minimal|-full|-pip|-venv|-dev|-devel|-distutils|-virtualenv)?")
+
+
+def _manage(work: Work, each: Executed) -> None:
+    """What one call of apt, apk or dnf installs or removes."""
+    install = next((one for one in work.step.installs if one.executed is each), None)
+    if install is not None and install.manager.language == "":
+        cause = work.cause(each)
+        for word in install.operands:
+            name = re.split(r"[=<>~/:]", word.value)[0] if word.is_literal else ""
+            if not name:
+                work.unsure(each, f"the shell computes {word.text}", "files", "programs")
+            elif not name.endswith("-"):
+                _package(work, each, cause, name)
+        return
+    verb = next((word.value for word in each.words[1:] if not word.value.startswith("-")), "")
+    if verb in _REMOVALS:
+        for word in each.words[1:]:
+            name = word.value
+            if not name.startswith("-") and name not in _REMOVALS:
+                names = _programs(work, name) or frozenset({name})
+                work.events.append(Programs(work.cause(each), name, names, True))
+
+
+def _package(work: Work, each: Executed, cause: Cause, name: str) -> None:
+    work.events.append(Programs(cause, name, _programs(work, name)))
+    if name == "python-is-python3":
+        work.put(each, "/usr/bin/python", "link", 0o777, "/usr/bin/python3")
+    match = _PYTHON.fullmatch(name)
+    if match is not None:
+        _python(work, cause, match)
+    elif work.base.family in ("debian", "ubuntu") and name.startswith("python3-"):
+        _packaged_distribution(work, cause, name.removeprefix("python3-"))
+    elif work.base.family == "alpine" and name == "py3-pip":
+        _python(work, cause, _match("python3-pip"))
+    elif work.base.family == "alpine" and name.startswith("py3-"):
+        _packaged_distribution(work, cause, name.removeprefix("py3-"))
+
+
+def _match(name: str) -> re.Match[str]:
+    match = _PYTHON.fullmatch(name)
+    assert match is not None
+    return match
+
+
+def _packaged_distribution(work: Work, cause: Cause, name: str) -> None:
+    if name in ("pip", "venv", "dev", "setuptools", "wheel", "distutils", "full", "minimal", "apt"):
+        return
+    python = system_python(work)
+    if python is not None:
+        event = Distribution(
+            cause,
+            name,
+            Unknown(f"the distribution's own release of {name}"),
+            frozenset(),
+            _apt_site(python),
+            "/usr/bin",
+            "apt",
+        )
+        work.events.append(event)
+
+
+def _apt_site(python: Interpreter) -> str:
+    return "/usr/lib/python3/dist-packages" if "dist-packages" in python.site else python.site
+
+
+def _python(work: Work, cause: Cause, match: re.Match[str]) -> None:
+    """A package `python3`, `python3.11`, `python3-pip` …: an interpreter, with pip or without."""
+    major, minor, part = match.groups()
+    if not major and not minor:
+        return
+    number = _minor_of(minor)
+    version: Value = f"3.{number}" if number else _default_minor(work)
+    names = {f"python{version}"} if number else {"python3"}
+    if not number and isinstance(version, str):
+        names.add(f"python{version}")
+    if number and version == _default_minor(work):
+        names.add(f"python{version}")
+    has_pip = part == "-pip"
+    known = _known(work, version)
+    if known is not None:
+        merged = known._replace(names=known.names | names, has_pip=has_pip or known.has_pip)
+        work.events.append(merged)
+        return
+    if number and work.base.family == "rhel":
+        names |= {"python3"}
+    work.events.append(_interpreter(work, cause, version, frozenset(names), has_pip))
+
+
+def _minor_of(text: str | None) -> str:
+    """`python3.11`, `python311` and `python39` name a minor release."""
+    if not text:
+        return ""
+    return text[1:] if len(text) > 2 and text.startswith("3") else text
+
+
+def _known(work: Work, version: Value) -> Interpreter | None:
+    for event in work.view.behind():
+        if isinstance(event, Interpreter) and event.kind == "system" and event.minor == version:
+            return event
+    return None
+
+
+def system_python(work: Work) -> Interpreter | None:
+    """The interpreter of the operating system's own packages, brought along where one of them needs it."""
+    version = _default_minor(work)
+    known = _known(work, version)
+    if known is None:
+        _python(work, work.events[-1].cause, _match("python3"))
+        known = _known(work, version)
+    return known
+
+
+def _interpreter(work: Work, cause: Cause, version: Value, names: frozenset[str], has_pip: bool) -> Interpreter:
+    row = release(work.base.family, work.base.suite)
+    is_default = version == _default_minor(work)
+    managed: bool | Unknown = Unknown(f"the release of {work.base.text} is not known")
+    if row is not None:
+        managed = row["managed"] == "yes"
+    site = "/usr/lib/python3.X/site-packages"
+    if isinstance(version, str):
+        is_debian = work.base.family in ("debian", "ubuntu")
+        site = (
+            f"/usr/local/lib/python{version}/dist-packages" if is_debian else f"/usr/lib/python{version}/site-packages"
+        )
+    return Interpreter(cause, "/usr", version, "system", names, managed if is_default else False, has_pip, site)
+
+
+def _default_minor(work: Work) -> Value:
+    row = release(work.base.family, work.base.suite)
+    if row is None:
+        return Unknown(f"which Python {work.base.text} has packages of is not known")
+    minor: str = row["python"]
+    return minor
+
+
+def release(family: str | None, suite: Value | None) -> dict[str, str] | None:
+    """The row of the table `distro_pythons` for a release of an operating system, by code name or number."""
+    if not isinstance(suite, str):
+        return None
+    for row in facts.rows("distro_pythons"):
+        if row["family"] == family and suite in (row["suite"], row["version"]):
+            return row
+    return None
+
+
+def _programs(work: Work, package: str) -> frozenset[str] | None:
+    """The programs that a package brings; None where nobody knows."""
+    named = _table().get(package)
+    if named is not None:
+        return named
+    return frozenset() if _NO_PROGRAMS.fullmatch(package) or _PYTHON.fullmatch(package) else None
+
+
+@cache
+def _table() -> dict[str, frozenset[str]]:
+    return {row["package"]: frozenset(row["programs"].split()) for row in facts.rows("system_packages")}
+
+
+def _alternatives(work: Work, each: Executed) -> None:
+    """`update-alternatives --install LINK NAME PATH PRIORITY`."""
+    words = [word.value for word in each.words]
+    if "--install" in words[:-3]:
+        at = words.index("--install")
+        work.events.append(Put(work.cause(each), words[at + 1], "link", "0", 0o777, words[at + 3]))
+
+
+EFFECTS: dict[str, Callable[[Work, Executed], None]] = {
+    **dict.fromkeys(("apt-get", "apt", "aptitude", "apk", "dnf", "yum", "microdnf", "tdnf", "zypper"), _manage),
+    "update-alternatives": _alternatives,
+}

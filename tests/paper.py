@@ -1,0 +1,33 @@
+"""Builds on paper of Dockerfiles whose context is empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mllint.config import Settings
+from mllint.image.build import Build
+from mllint.image.context import Context, Tree
+from mllint.image.stage import Stage
+from mllint.inputs import Inputs
+from mllint.sources import dockerfile
+from mllint.sources.text import Source
+
+
+def build(text: str, **settings: Any) -> Build:
+    """The build of a Dockerfile with these settings."""
+    folder = Path("/nowhere")
+    context = Context(Tree(folder), Inputs(folder), None, (), True)
+    return Build(dockerfile.parse(Source("Dockerfile", text)), context, Settings(**settings))
+
+
+def last(text: str, **settings: Any) -> Stage:
+    """The last stage of a Dockerfile."""
+    return build(text, **settings).stages[-1]
+
+
+def line(step_or_setting: Any) -> int:
+    """The line that a step, or what sets a value, stands in."""
+    instruction = step_or_setting.instruction
+    assert instruction is not None
+    return int(instruction.start_line)
