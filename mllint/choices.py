@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import catalogue, config
 from mllint.config import Settings
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(NamedTuple):
     """The options of the command line; what is None or empty leaves the configuration as it is."""
 
     select: tuple[str, ...] = ()
@@ -22,7 +21,7 @@ class Choices:
     preset: str | None = None
     context: Path | None = None
     target: str | None = None
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = MappingProxyType({})
     config: Path | None = None
     """This file instead of the nearest one of each input."""
     no_config: bool = False
@@ -61,8 +60,7 @@ class SettingsLookup:
 
     def _with_choices(self, settings: Settings) -> Settings:
         choices = self.choices
-        return replace(
-            settings,
+        return settings._replace(
             select=choices.select or settings.select,
             extend_select=() if choices.select else settings.extend_select,
             ignore={**settings.ignore, **dict.fromkeys(choices.ignore, "")},

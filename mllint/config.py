@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.globs import ancestry, glob_covers, glob_matches
 from mllint.sources.text import Problem, Source
@@ -59,8 +59,7 @@ class ConfigError(Exception):
         return f"{path.as_posix()}:{self.line}:{self.column}: {self.message}".replace("\n", "\\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """What the user says about a base image nobody can look into; None where nothing is said."""
 
     like: str | None = None
@@ -96,8 +95,7 @@ class Base:
     """Whether `env`, `programs`, `libraries` and `distributions`, where they are given, name all that the image has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(NamedTuple):
     """What `dockerfiles` says about some Dockerfiles; None where it says nothing."""
 
     context: str | None = None
@@ -107,29 +105,28 @@ class Overrides:
     accelerator: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The options with their defaults. Paths and globs are relative to `root`, the folder of the configuration."""
 
     root: Path = Path()
     select: tuple[str, ...] | None = None
     """Rules to run instead of those of the preset."""
     extend_select: tuple[str, ...] = ()
-    ignore: Mapping[str, str] = field(default_factory=dict)
+    ignore: Mapping[str, str] = MappingProxyType({})
     """Rules not to run, each with the reason given for it, which may be empty."""
     preset: str = "default"
-    severity: Mapping[str, Severity] = field(default_factory=dict)
+    severity: Mapping[str, Severity] = MappingProxyType({})
     exclude: tuple[str, ...] = ()
-    per_path_ignores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    per_path_ignores: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     """Like `ignore`, by glob."""
     context: str | None = None
     target: str | None = None
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = MappingProxyType({})
     platform: str | None = None
     accelerator: str = "auto"
-    bases: Mapping[str, Base] = field(default_factory=dict)
+    bases: Mapping[str, Base] = MappingProxyType({})
     """By image pattern, as `registry.example/ml-py311:*`."""
-    dockerfiles: Mapping[str, Overrides] = field(default_factory=dict)
+    dockerfiles: Mapping[str, Overrides] = MappingProxyType({})
     """By glob; where several match, the later ones win."""
 
     def for_dockerfile(self, path: str) -> Settings:
@@ -138,9 +135,9 @@ class Settings:
         for glob, overrides in self.dockerfiles.items():
             if not glob_covers(glob, path):
                 continue
-            given = {f.name: value for f in fields(overrides) if (value := getattr(overrides, f.name)) is not None}
+            given = {name: value for name, value in overrides._asdict().items() if value is not None}
             given["build_args"] = {**settings.build_args, **given.get("build_args", {})}
-            settings = replace(settings, **given)
+            settings = settings._replace(**given)
         return settings
 
     def ignored_at(self, path: str) -> dict[str, str]:
@@ -208,6 +205,8 @@ def load(path: Path, known: Callable[[str], bool] | None = None, names: Iterable
     root = path.parent.resolve()
     if found is None:
         return Settings(root)
+    from dataclasses import replace
+
     from mllint.config_reader import OPTIONS, Reader
 
     source, table = found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,7 +184,7 @@ def _with_builds(settings: Settings, builds: list[Build]) -> Settings:
     agreed = {name: text for name, text in given[0].items() if all(other.get(name) == text for other in given)}
     targets = {_target(build) for build in builds}
     target = targets.pop() if len(targets) == 1 else None
-    return replace(settings, target=settings.target or target, build_args={**agreed, **settings.build_args})
+    return settings._replace(target=settings.target or target, build_args={**agreed, **settings.build_args})
 
 
 def _literal_path(folder: Path | None, text: str | None) -> Path | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from mllint.findings import InputError
 from mllint.sources import dockerfile as dockerfiles
 from mllint.sources import requirements
+from mllint.sources.pip_encoding import decode
 from mllint.sources.text import Source
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Inputs:
     def _as_pip(self, path: Path) -> Source:
         data = self._bytes(path, allow_nul=True)
         try:
-            decoded = requirements.decode(data)
+            decoded = decode(data)
         except UnicodeDecodeError as error:
             raise Unreadable(
                 f"pip cannot decode it as {error.encoding}: {error.reason} at byte {error.start}"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mllint.sources.requirements import Empty, Invalid, Requirement, decode, normalised, parse, parse_requirement
+from mllint.sources.pip_encoding import decode
+from mllint.sources.requirements import Empty, Invalid, Requirement, normalised, parse, parse_requirement
 from mllint.sources.text import Logical, Source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

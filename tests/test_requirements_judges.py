@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from test_requirements import assert_lossless, lines_of
 
+from mllint.sources.pip_encoding import decode
 from mllint.sources.requirements import (
     Constraint,
     Editable,
@@ -25,7 +26,6 @@ from mllint.sources.requirements import (
     Invalid,
     Options,
     Requirement,
-    decode,
     normalised,
     parse_requirement,
 )

@@ -12,6 +12,7 @@ from mllint.image import interpreter, releases
 from mllint.image.expansion import Variables, expand
 from mllint.image.interpreter import Interpreter, Python
 from mllint.image.names import common_name, first_row, known_image
+from mllint.image.paths import DEFAULT_PATH
 from mllint.image.releases import Release
 from mllint.image.values import Unknown, Value
 from mllint.sources import reference as references
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
     from mllint.sources.dockerfile import Instruction
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""The PATH of an image that sets none."""
 _FULL_VERSION = 3
 Presence = Literal["present", "absent"] | Unknown
 
@@ -356,7 +355,7 @@ def _image(name: str, reference: Reference, settings: Settings) -> Base:
 def _described(name: str, reference: Reference, described: Described, settings: Settings) -> Base:
     """What the configuration says, and what it leaves open as in the image it names as alike, else as in the tables."""
     like = references.parse(described.like) if described.like is not None else reference
-    rest = replace(settings, bases={})
+    rest = settings._replace(bases={})
     known = _image(described.like or name, like, rest) if isinstance(like, Reference) else _unknown(name, "")
     user = described.user or known.user
     if isinstance(user, Unknown):

@@ -6,9 +6,7 @@ any of them knows it, and versions and names are judged by the newest (no legacy
 
 from __future__ import annotations
 
-import codecs
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.sources.pip_options import PER_REQUIREMENT, Complaint, Option, Text, split_options
@@ -19,50 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
-class Decoded(NamedTuple):
-    """The text of a file, and how to write it: `bom + text.encode(encoding)`."""
-
-    text: str
-    encoding: str
-    bom: bytes
-
-
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-_CODING = re.compile(rb"(?:[^\n]*\n)??#[^\n]*?coding[:=][ \t\r\f\v]*([-\w.]+)")
-
-
-def decode(data: bytes) -> Decoded:
-    """Decode a requirements file as pip does: byte order mark, PEP 263 comment in the first two lines, else UTF-8.
-
-    Raises UnicodeDecodeError where pip would fail, also for an encoding that Python does not have. pip then tries the
-    encoding of the locale, but in a container that is UTF-8 again.
-    """
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return Decoded(data[len(bom) :].decode(encoding), encoding, bom)
-    if coding := _CODING.match(data):
-        encoding = coding[1].decode("ascii")
-        try:
-            return Decoded(data.decode(encoding), encoding, b"")
-        except UnicodeDecodeError:
-            raise
-        except (LookupError, UnicodeError) as error:
-            raise UnicodeDecodeError(encoding, data, *coding.span(1), str(error)) from error
-    return Decoded(data.decode("utf-8"), "utf-8", b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A logical line: continuations joined, from its first to its last visible character, the comment included."""
+class Empty(NamedTuple):
+    """Nothing for pip: a comment alone, or continuation marks alone."""
 
     span: Span
+    """From the first to the last visible character of the joined line, the comment included."""
     comment: Text | None
     variables: tuple[Text, ...]
     """Parts known only when pip runs: its `${NAME}` references, or what the caller said is unknown."""
@@ -70,46 +29,56 @@ class Line:
     """Options and words which pip accepts on such a line, and then leaves without any effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Empty(Line):
-    """Nothing for pip: a comment alone, or continuation marks alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invalid(Line):
+class Invalid(NamedTuple):
     """A line pip stops at, with what it complains of and the part it complains about."""
 
+    span: Span
+    comment: Text | None
+    variables: tuple[Text, ...]
+    ignored: tuple[Option | Text, ...]
     message: str
     at: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Options(Line):
+class Options(NamedTuple):
     """A line of global options; pip lets several stand on one line."""
 
+    span: Span
+    comment: Text | None
+    variables: tuple[Text, ...]
+    ignored: tuple[Option | Text, ...]
     options: tuple[Option, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Include(Line):
+class Include(NamedTuple):
     """`-r`: another requirements file, by a path relative to this one or a URL."""
 
+    span: Span
+    comment: Text | None
+    variables: tuple[Text, ...]
+    ignored: tuple[Option | Text, ...]
     path: str
     path_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint(Line):
+class Constraint(NamedTuple):
     """`-c`: a constraints file, by a path relative to this one or a URL."""
 
+    span: Span
+    comment: Text | None
+    variables: tuple[Text, ...]
+    ignored: tuple[Option | Text, ...]
     path: str
     path_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Editable(Line):
+class Editable(NamedTuple):
     """`-e`: a project as its source tree, from a local path or a version control URL."""
 
+    span: Span
+    comment: Text | None
+    variables: tuple[Text, ...]
+    ignored: tuple[Option | Text, ...]
     url: str
     """The path or URL, without the extras of a path."""
     url_span: Span
@@ -129,10 +98,13 @@ _CLAUSE = re.compile(r"(?:^|,)\s*(===|[=!<>~]=|[<>])\s*([^,\s]+)")
 _CONTENT_PIN = re.compile(r"[#&](?:sha[0-9]{1,3}|md5)=[0-9a-f]|[@/](?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-z])")
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement(Line):
+class Requirement(NamedTuple):
     """A distribution to install: by name, or by `url`, which may also be a local path."""
 
+    span: Span
+    comment: Text | None
+    variables: tuple[Text, ...]
+    ignored: tuple[Option | Text, ...]
     text: str
     """The requirement as written, without options and comment."""
     options: tuple[Option, ...]
@@ -186,6 +158,10 @@ class Requirement(Line):
         if self.url is not None:
             return self.pinned or self.exact_version is not None
         return any(operator in ("<", "<=", "~=", "==", "===") for operator, _ in self.clauses)
+
+
+Line = Empty | Invalid | Options | Include | Constraint | Editable | Requirement
+"""A logical line, continuations joined. The first fields of all say the same: see `Empty`."""
 
 
 class RequirementsFile(NamedTuple):
