@@ -83,6 +83,10 @@ class Base(NamedTuple):
     env: Mapping[str, str] | None = None
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
+    healthcheck: tuple[str, ...] | None = None
+    """The test of its health check: `CMD` and words, or `CMD-SHELL` and a text; empty where it has none."""
+    ports: tuple[str, ...] | None = None
+    """What it exposes: `8000/tcp`."""
     onbuild: tuple[str, ...] | None = None
     """The instructions that a build from it carries out first."""
     programs: tuple[str, ...] | None = None

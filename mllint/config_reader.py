@@ -154,6 +154,8 @@ _BASE: dict[str, Read] = {
     "env": Reader.scalars,
     "entrypoint": Reader.strings,
     "command": Reader.strings,
+    "healthcheck": Reader.strings,
+    "ports": Reader.strings,
     "onbuild": Reader.strings,
     "programs": Reader.strings,
     "libraries": Reader.strings,

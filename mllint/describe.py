@@ -9,7 +9,7 @@ import tarfile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from mllint.config import Base
-from mllint.image.base import DEFAULT_PATH
+from mllint.image.paths import DEFAULT_PATH
 from mllint.image.releases import described, libc_of, version_of
 from mllint.image.values import Unknown
 
@@ -174,6 +174,8 @@ def base_of(config: Mapping[str, Any], files: Files, architecture: str) -> Base:
         env=_masked(env),
         entrypoint=tuple(config.get("Entrypoint") or ()),
         command=tuple(config.get("Cmd") or ()),
+        healthcheck=tuple((config.get("Healthcheck") or {}).get("Test") or ()),
+        ports=tuple(sorted(config.get("ExposedPorts") or ())),
         onbuild=tuple(config.get("OnBuild") or ()),
         programs=tuple(sorted(programs)),
         libraries=tuple(files.libraries()),
@@ -277,8 +279,8 @@ def _is_seen(folder: str, python: Found) -> bool:
 
 _ORDER = (
     *("like", "distro", "suite", "libc", "architectures", "user", "uid", "home", "root_home_mode", "workdir"),
-    *("python", "python_prefix", "externally_managed", "env", "entrypoint", "command", "onbuild"),
-    *("complete", "programs", "libraries", "distributions"),
+    *("python", "python_prefix", "externally_managed", "env", "entrypoint", "command", "healthcheck", "ports"),
+    *("onbuild", "complete", "programs", "libraries", "distributions"),
 )
 
 

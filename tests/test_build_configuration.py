@@ -160,3 +160,11 @@ def test_what_buildkit_refuses_changes_nothing():
     text = "FROM scratch\nSHELL bash\nUSER\nWORKDIR\nSTOPSIGNAL\nENV A\nEXPOSE\nVOLUME\nONBUILD\nARG\nLABEL"
     (stage,) = build(text).stages
     assert stage.end == stage.start
+
+
+def test_what_the_base_checks_and_exposes_is_inherited():
+    bases = {"app.example/*": Base(healthcheck=("CMD", "probe"), ports=("8000", "53/udp"))}
+    kept = last("FROM app.example/x:1\nEXPOSE 9000", bases=bases)
+    assert kept.healthcheck == Healthcheck(("CMD", "probe"))
+    assert [setting.value.first for setting in kept.end.exposed] == [8000, 53, 9000]
+    assert last("FROM app.example/x:1\nHEALTHCHECK NONE", bases=bases).healthcheck is None

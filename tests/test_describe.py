@@ -84,6 +84,8 @@ def test_an_image_is_described_by_its_files_and_configuration():
         Cmd=["python3"],
         Entrypoint=None,
         OnBuild=["RUN true"],
+        Healthcheck={"Test": ["CMD-SHELL", "curl localhost"]},
+        ExposedPorts={"8000/tcp": {}},
     )
     assert (found.distro, found.suite, found.architectures) == ("debian", "bookworm", ("amd64",))
     assert (found.user, found.uid, found.home, found.workdir) == ("app", "1000", "/home/app", "/srv")
@@ -92,6 +94,7 @@ def test_an_image_is_described_by_its_files_and_configuration():
     assert found.libraries == ("libGL.so.1", "libGL.so.1.7.0")
     assert found.distributions == {"a-b": "2", "numpy": "1.26.4"}
     assert (found.entrypoint, found.command, found.onbuild) == ((), ("python3",), ("RUN true",))
+    assert (found.healthcheck, found.ports) == (("CMD-SHELL", "curl localhost"), ("8000/tcp",))
     assert (found.root_home_mode, found.complete) == ("0700", True)
 
 

@@ -164,6 +164,16 @@ class Base:
         return tuple(self.row["shell"].split()) if "shell" in self.row else None
 
     @property
+    def healthcheck(self) -> tuple[str, ...]:
+        """The test of its health check, as far as one is described."""
+        return (self.described and self.described.healthcheck) or ()
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """What it exposes, as far as that is described."""
+        return (self.described and self.described.ports) or ()
+
+    @property
     def onbuild(self) -> tuple[str, ...]:
         """The instructions that a build from it carries out first, as far as they are known."""
         given = self.described.onbuild if self.described else None

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mllint.image import base as bases
-from mllint.image.configuration import Setting
+from mllint.image.configuration import Healthcheck, Setting, port_of
 from mllint.image.expansion import expand
 from mllint.image.instructions import after
-from mllint.image.paths import UNKNOWN_FOLDER
+from mllint.image.paths import PATH_OF_BASE, UNKNOWN_FOLDER
 from mllint.image.stage import Stage, State, Step
 from mllint.image.values import Unknown, Value
 from mllint.sources import dockerfile
@@ -162,7 +162,7 @@ class _Interpreter:
         env = dict(base.env)
         if not isinstance(env.get("PATH"), str):
             # What a file puts in front of it is known all the same.
-            env["PATH"] = f"{UNKNOWN_FOLDER}PATH of the base"
+            env["PATH"] = PATH_OF_BASE
         return State(
             env=env,
             args={},
@@ -173,6 +173,8 @@ class _Interpreter:
             escape=self.escape,
             entrypoint=Setting(base.entrypoint) if base.entrypoint else None,
             command=Setting(base.command) if base.command else None,
+            healthcheck=Setting(Healthcheck(base.healthcheck)) if base.healthcheck else None,
+            exposed=tuple(Setting(port) for port in map(port_of, base.ports) if port is not None),
         )
 
     def _is_windows(self, base: bases.Base, platform: Value | None) -> bool:

@@ -76,12 +76,13 @@ def exposed(instruction: Instruction, state: State) -> Iterator[Setting[Port | U
             yield Setting(text, instruction, word.span)
             continue
         for part in text.split():
-            port = _port(part)
+            port = port_of(part)
             if port is not None:
                 yield Setting(port, instruction, word.span)
 
 
-def _port(text: str) -> Port | None:
+def port_of(text: str) -> Port | None:
+    """A port as EXPOSE writes it; None for what is none."""
     match = _PORT.fullmatch(text)
     if match is None:
         return None
