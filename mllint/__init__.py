@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mllint.choices import Choices
     from mllint.discovery import Found
+    from mllint.image.build import Build
     from mllint.inputs import Inputs
 
 __all__ = [
@@ -20,16 +21,22 @@ __all__ = [
     "Finding",
     "Fix",
     "InputError",
+    "InspectError",
     "Location",
     "Related",
     "Report",
     "Severity",
     "Undecided",
     "find",
+    "inspect",
     "lint",
 ]
 
 __version__ = "0.1.0"
+
+
+class InspectError(Exception):
+    """There is no one image to inspect; str() says why."""
 
 
 def lint(
@@ -89,6 +96,38 @@ def find(
         no_config=no_config,
     )
     return _found(paths, _inputs(here, None), choices)
+
+
+def inspect(
+    path: Path | str = ".",
+    *,
+    target: str | None = None,
+    build_args: Mapping[str, str] | None = None,
+    context: Path | str | None = None,
+    config: Path | str | None = None,
+    no_config: bool = False,
+    cwd: Path | None = None,
+) -> Build:
+    """Carry a Dockerfile out on paper: `build.final` is the stage that the image is made of.
+
+    `path` is the Dockerfile, or a folder that holds one and no more; the other arguments are the options of `mllint
+    inspect`. `mllint.inspection.inspection(build.final)` tells what the image will be like. Raises InspectError where
+    there is no such file, it is no Dockerfile, there are several, or the target is none of its stages;
+    `mllint.config.ConfigError` where a configuration cannot be used.
+    """
+    from mllint.choices import Choices
+    from mllint.inspection.selection import chosen
+
+    here = (cwd or Path.cwd()).absolute()
+    choices = Choices(
+        context=_lexical(here, context) if context is not None else None,
+        target=target,
+        build_args=build_args or {},
+        config=_lexical(here, config) if config is not None else None,
+        no_config=no_config,
+    )
+    inputs = _inputs(here, None)
+    return chosen(_lexical(here, path), _found([path], inputs, choices), inputs)
 
 
 def _inputs(here: Path, given: Mapping[Path, bytes] | None) -> Inputs:

@@ -171,7 +171,7 @@ class _Run:
         found: dict[Finding, None] = {}
         for subject in subjects:
             for each in checks.REGISTRY.values():
-                if each.subject is type(subject) and each.rule in file.rules and _concerns(each.rule, subject):
+                if type(subject) in each.subjects and each.rule in file.rules and _concerns(each.rule, subject):
                     found |= dict.fromkeys(file.settle(each.rule, each.function(subject)))
         return list(found)
 

@@ -1,4 +1,4 @@
-"""Builds on paper of Dockerfiles whose context is empty."""
+"""Builds on paper of Dockerfiles, with an empty context or with a folder."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def build(text: str, **settings: Any) -> Build:
 def last(text: str, **settings: Any) -> Stage:
     """The last stage of a Dockerfile."""
     return build(text, **settings).stages[-1]
+
+
+def last_in(folder: Path, text: str, files: dict[str, str] | None = None, **settings: Any) -> Stage:
+    """The last stage of a Dockerfile whose context is a folder, in which these files are made first."""
+    for name, content in (files or {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    context = Context(Tree(folder), Inputs(folder), None, (".dockerignore",), True)
+    return Build(dockerfile.parse(Source("Dockerfile", text)), context, Settings(**settings)).stages[-1]
 
 
 def line(step_or_setting: Any) -> int:

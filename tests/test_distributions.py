@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -317,6 +318,34 @@ def test_what_is_no_wheel_is_told(refresh, tmp_path):
     path.write_text("no archive")
     with pytest.raises(ValueError, match="some_server"):
         refresh.read_wheel(path, "2026-01-01")
+
+
+def report(folder, *versions):
+    """A report of `pip install --dry-run` that chose these releases."""
+    requires = ["Click>=7", "importlib-metadata; python_version<'3.8'", "uvloop>=0.14; extra == 'fast_io'"]
+    chosen = [
+        {"metadata": {"name": "Some.Server", "version": version, "requires_dist": requires, "requires_python": ">=3.9"}}
+        for version in versions
+    ]
+    path = folder / "report.json"
+    path.write_text(json.dumps({"version": "1", "install": chosen}))
+    return path
+
+
+def test_a_report_of_pip_tells_what_a_release_requires(refresh, tmp_path):
+    ((name, release),) = refresh.read_report(report(tmp_path, "1.1"), "2026-01-01")
+    assert name == "some-server"
+    assert (release.first, release.last, release.requires) == ("1.1", "1.1", ("click>=7",))
+    assert release.extras == {"fast-io": ("uvloop>=0.14",)}
+
+
+def test_a_report_takes_nothing_away_that_was_read_of_a_wheel(refresh, tmp_path):
+    read = [
+        refresh.read_wheel(wheel(tmp_path), "2026-01-01"),
+        *refresh.read_report(report(tmp_path, "1.0"), "2026-01-01"),
+    ]
+    (row,) = refresh.refresh({"rows": [], "date": "2026-01-01"}, read, "2026-01-01")
+    assert (row["imports"], row["scripts"], row["requires"]) == ("google.parts some_server", "serve served", "click>=7")
 
 
 def test_releases_that_require_the_same_become_one_row(refresh, tmp_path):

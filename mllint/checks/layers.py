@@ -9,6 +9,7 @@ from mllint.image.downloads import INSTALLERS, copies_out_of_cache, downloads_li
 from mllint.image.order import Late, late_installs, reads_file, syncs_project
 from mllint.image.packages import Install
 from mllint.image.stage import Stage, Step
+from mllint.image.weights import Heavy, late_weights
 
 
 @check("ML401")
@@ -94,3 +95,29 @@ _OFF = {
     "pip": "add --no-cache-dir, set PIP_NO_CACHE_DIR=1 above, or mount a cache over ~/.cache/pip",
     "uv": "add --no-cache, set UV_NO_CACHE=1 above, or mount a cache over ~/.cache/uv",
 }
+
+
+@check("ML403")
+def model_after_code(stage: Stage) -> Iterator[Finding]:
+    """Weights come into a layer that each edit of the source makes anew."""
+    for heavy in late_weights(stage) if stage.is_in_image else ():
+        source = stage.build.source
+        where = Location(source, heavy.span)
+        if heavy.kind == "with":
+            yield Finding(where, _beside(heavy), "keep them out by .dockerignore or --exclude, and copy them above")
+            continue
+        related = (Related(Location(source, heavy.source.step.instruction.span), "brings the source"),)
+        message = f"RUN downloads {heavy.what} behind the source: each edit of the source downloads it again"
+        if heavy.kind == "behind":
+            message = f"{_brought(heavy)} behind the source: each edit of the source uploads them again"
+        yield Finding(where, message, f"move it above {heavy.source.written}", related)
+
+
+def _beside(heavy: Heavy) -> str:
+    return f"{_brought(heavy)} in one layer with the source: each edit of the source uploads them again"
+
+
+def _brought(heavy: Heavy) -> str:
+    size = sum(each.size for each in heavy.files) / 1e6
+    copied = heavy.step.copy.written if heavy.step.copy is not None else ""
+    return f"{copied} brings {size:.0f} MB of weights ({heavy.files[0].path})"

@@ -12,6 +12,7 @@ import typer
 from mllint.cli.base import base
 from mllint.cli.check import check
 from mllint.cli.explain import explain
+from mllint.cli.inspect import inspect
 from mllint.cli.rules import rules
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(check)
+app.command()(inspect)
 app.command()(explain)
 app.command()(rules)
 app.add_typer(base, name="base")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mllint.cli.options import build_args, one_of, wants_color
 from mllint.findings import Severity
 
 if TYPE_CHECKING:
@@ -84,11 +85,11 @@ def check(
     import mllint
     from mllint.config import PRESETS, ConfigError
 
-    _one_of("--fail-on", fail_on, _FAIL_ON)
-    _one_of("--format", format, _FORMATS)
-    _one_of("--color", color, ("auto", "always", "never"))
+    one_of("--fail-on", fail_on, _FAIL_ON)
+    one_of("--format", format, _FORMATS)
+    one_of("--color", color, ("auto", "always", "never"))
     if preset is not None:
-        _one_of("--preset", preset, PRESETS)
+        one_of("--preset", preset, PRESETS)
     chosen, hidden = _selectors("--select", select), _selectors("--ignore", ignore)
     outputs = [_output(each, format) for each in output or ()]
     names, given = _inputs(paths or ["."], stdin_filename)
@@ -104,7 +105,7 @@ def check(
                 preset=preset,
                 context=context,
                 target=target,
-                build_args=_build_args(build_arg or ()),
+                build_args=build_args(build_arg or ()),
                 config=config,
                 no_config=no_config,
                 given=given,
@@ -117,7 +118,7 @@ def check(
     for form, path in outputs:
         render.write(form, path)
     if not any("=" not in each for each in output or ()):
-        sys.stdout.write(render(format, _wants_color(color)))
+        sys.stdout.write(render(format, wants_color(color)))
     if format == "github":
         render.step_summary()
     if not quiet:
@@ -134,11 +135,6 @@ def _warn_of_old_tables() -> None:
             " is unknown: update mllint-docker",
             err=True,
         )
-
-
-def _one_of(option: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}", param_hint=option)
 
 
 def _selectors(option: str, values: Sequence[str] | None) -> list[str]:
@@ -167,11 +163,6 @@ def _inputs(paths: Sequence[str], stdin_filename: str) -> tuple[list[str], dict[
     return [stdin_filename if path == "-" else path for path in paths], {Path(stdin_filename): sys.stdin.buffer.read()}
 
 
-def _build_args(values: Sequence[str]) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    return {name: value if equals else os.environ.get(name, "") for name, equals, value in pairs}
-
-
 def _exit_code(report: Report, fail_on: str) -> int:
     if report.errors:
         return 2
@@ -179,14 +170,6 @@ def _exit_code(report: Report, fail_on: str) -> int:
         return 0
     level = Severity(fail_on)
     return int(any(finding.severity.at_least(level) for finding in report.findings if finding.severity))
-
-
-def _wants_color(choice: str) -> bool:
-    if choice != "auto":
-        return choice == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def _show(found: Found) -> None:

@@ -283,12 +283,29 @@ class Base:
         return self._tabled(name)
 
     def _tabled(self, name: str) -> Presence:
-        row = (self.known_as and first_row("base_programs", self.known_as)) or {}
-        if any(name in text.split() for text in row.get("present", ())):
+        if name in self._programs["present"]:
             return "present"
-        if any(name in text.split() for text in row.get("absent", ())):
+        # An operating system brings no server written in Python.
+        if name in self._programs["absent"] or (self.is_plain and name in interpreter.servers()):
             return "absent"
         return Unknown(f"whether {self.text} has {name} is not known")
+
+    @cached_property
+    def _programs(self) -> Mapping[str, frozenset[str]]:
+        listed = {column: self._program_row.get(column, ()) for column in ("present", "absent")}
+        return {column: frozenset(" ".join(lines).split()) for column, lines in listed.items()}
+
+    @cached_property
+    def _program_row(self) -> Mapping[str, Any]:
+        return (self.known_as and first_row("base_programs", self.known_as)) or {}
+
+    def is_verified(self, name: str) -> bool:
+        """Whether what `program` says of a name was held against its source; from memory it feeds no error."""
+        if isinstance(self._listed("programs", name), str) or (self.described and self.described.python == "none"):
+            return True
+        is_listed = any(name in names for names in (*self._programs.values(), interpreter.servers()))
+        row = self._program_row if is_listed else self.row
+        return self.kind == "scratch" or row.get("status") == "verified"
 
     def library(self, name: str) -> Presence:
         """Whether it has a shared library (`libGL.so.1`), as far as it is described."""

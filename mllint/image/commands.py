@@ -85,7 +85,22 @@ def shell_text(instruction: Instruction) -> Logical | None:
         if interpreter and _interpreter_name(interpreter) not in POSIX_SHELLS:
             return None
         return first.body
-    return instruction.rest
+    # The grammar takes the body of a heredoc that stands in front of its command for commands.
+    if re.match(r"\s*\d*<<", instruction.rest.text):
+        return instruction.rest
+    return _with_bodies(instruction)
+
+
+def _with_bodies(instruction: Instruction) -> Logical:
+    """The line of a RUN with the heredocs that its commands read, as a shell is given both."""
+    rest = instruction.rest
+    text, starts, origins = rest.text, [*rest.starts], [*rest.origins]
+    for heredoc in instruction.heredocs:
+        text += "\n"
+        starts += [len(text) + start for start in heredoc.body.starts]
+        origins += heredoc.body.origins
+        text += f"{heredoc.body.text}{heredoc.name}"
+    return Logical(text, tuple(starts), tuple(origins))
 
 
 def _interpreter_name(match: re.Match[str]) -> str:
@@ -173,7 +188,10 @@ class _Walk:
     def program(self, command: Command, scope: Scope) -> Iterator[Executed]:
         """What a simple command runs, and what it leaves behind in the shell."""
         if command.words and command.words[0].value in scope.functions:
+            outside = {name: scope.variables.get(name) for name in scope.arguments(())}
+            scope.variables |= scope.arguments(command.words[1:])
             yield from self.nodes(scope.functions[command.words[0].value], scope)
+            scope.variables |= {name: "" if value is None else value for name, value in outside.items()}
             return
         words, prefix = unwrap(command)
         if not words:

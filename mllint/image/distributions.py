@@ -126,7 +126,11 @@ def closure(roots: Iterable[Root], python: str | None, *, newest: bool = False) 
     Of a distribution without a version, each release of the table that the requirements admit is weighed; with
     `newest` only the newest of them, which a resolver takes unless something else holds it back.
     """
-    given = list(roots)
+    return _closure(tuple(roots), python, newest)
+
+
+@cache
+def _closure(given: tuple[Root, ...], python: str | None, newest: bool) -> Brought:
     limits: _Limits = {}
     while True:
         walk = _Walk(given, python, newest, limits)
@@ -231,7 +235,7 @@ class _Item(NamedTuple):
 class _Walk:
     """One walk over the graph from the roots, under the limits that requirements are known to set."""
 
-    def __init__(self, roots: list[Root], python: str | None, newest: bool, limits: _Limits) -> None:
+    def __init__(self, roots: tuple[Root, ...], python: str | None, newest: bool, limits: _Limits) -> None:
         self.certain = deque(_Item(normalised(name), extras, normalised(name), None) for name, _, extras in roots)
         self.open: deque[_Item] = deque()
         self.pins = {normalised(name): version for name, version, _ in roots if version is not None}

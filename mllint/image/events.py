@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from mllint.image.context import Entry
     from mllint.image.copies import Copy, CopySource
     from mllint.image.stage import Step
     from mllint.image.values import Unknown, Value
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source, Span
 
 Kind = Literal["file", "folder", "link", "unknown"]
-Scope = Literal["files", "programs", "distributions", "users"]
-EVERYTHING: frozenset[Scope] = frozenset({"files", "programs", "distributions", "users"})
+Scope = Literal["files", "programs", "interpreters", "distributions", "users"]
+"""What may be there that the log does not tell of; interpreters are those of Python, no other program is one."""
+EVERYTHING: frozenset[Scope] = frozenset({"files", "programs", "interpreters", "distributions", "users"})
 
 
 class Cause(NamedTuple):
@@ -48,6 +50,15 @@ class FromContext(NamedTuple):
     copy: Copy
     source: CopySource
     owner: Value
+    is_into_folder: bool | None
+    """Whether a file goes below the destination; None where it may also go to that very path."""
+
+    def places(self, match: Entry) -> tuple[str, ...]:
+        """Where what matches the source may come to lie."""
+        places = self.copy.places(self.source, match.path, match.is_folder)
+        if self.is_into_folder is None or len(places) == 1:
+            return places
+        return places[1:] if self.is_into_folder else places[:1]
 
 
 class FromElsewhere(NamedTuple):
@@ -151,6 +162,10 @@ class Programs(NamedTuple):
     names: frozenset[str] | None
     """None where the tables do not know the package."""
     is_removed: bool = False
+    perhaps: frozenset[str] = frozenset()
+    """Programs that it brings in some releases of the operating system, or with the packages it recommends."""
+    is_verified: bool = True
+    """Whether that is all it brings was held against the package; from memory it feeds no error."""
 
 
 class Distribution(NamedTuple):
@@ -178,6 +193,10 @@ class Installed(NamedTuple):
     is_complete: bool
     reason: str
     """Why it is not complete."""
+    is_all_asked_known: bool = False
+    """Whether, where it is not complete, only what it brings along is missing."""
+    interpreter: Interpreter | None = None
+    """The one that it installs for; None where that is not known."""
 
 
 Event = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
@@ -46,6 +47,13 @@ Python = Interpreter | Unknown | None
 def is_python_program(name: str) -> bool:
     """Whether a program of this name belongs to a Python: `python3.11`, `pip`."""
     return _PROGRAM.fullmatch(name) is not None
+
+
+@cache
+def servers() -> frozenset[str]:
+    """The programs of servers that come as distributions of Python and from nowhere else: Node has a `serve` too."""
+    rows = (row for row in facts.rows("servers") if "program" in row and row.get("kind") != "native")
+    return frozenset(row["program"] for row in rows) - {"manage.py", "serve"}
 
 
 def names_of(version: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mllint.image.build import Build
+    from mllint.image.copies import CopySource
 
 _PRODUCT = re.compile(
     r"(?:^|/)(?:dist|build|target|out|output|bin|wheels?|artifacts?|node_modules|\.next|\.git)(?:/|$)"
@@ -50,6 +51,20 @@ def is_expected(build: Build, path: str) -> bool:
     mention = re.compile(rf"(?<![\w.-]){re.escape(parts[-1])}(?![\w-])")
     comments = [comment.text for comment in build.dockerfile.comments]
     return any(mention.search(text) for text in (*comments, *_recipes(build)))
+
+
+def is_plain(source: CopySource) -> bool:
+    """Whether a source of a COPY names one file or folder of the context, without variable and pattern."""
+    return isinstance(source.path, str) and not (source.is_remote or source.has_wildcard or "$" in source.word.text)
+
+
+def fits_context(build: Build, path: str = "") -> bool:
+    """Whether the context has nearly all that is copied from it by name, beside one path."""
+    copies = [step.copy for stage in build.stages for step in stage.steps if step.copy]
+    named = [source for copy in copies if copy.origin == "context" for source in copy.sources if is_plain(source)]
+    others = [source for source in named if source.path not in ("", path)]
+    missing = sum(not source.matches(build.context) for source in others)
+    return len(others) > 3 * missing
 
 
 def looks_written(path: str) -> bool:

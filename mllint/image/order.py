@@ -43,7 +43,7 @@ def late_installs(stage: Stage) -> Late | None:
     found: list[Install] = []
     is_rest = needs_source = False
     for step in stage.steps_before(None):
-        if copied is None and step.copy is not None and _brings_source(stage, step.copy):
+        if copied is None and step.copy is not None and brings_source(stage, step.copy):
             copied = step.copy
         if copied is None:
             is_rest = is_rest or any(_is_dependency(each) for each in step.installs)
@@ -72,7 +72,8 @@ def syncs_project(install: Install) -> bool:
     return is_sync and not install.has(*_WITHOUT_PROJECT)
 
 
-def _brings_source(stage: Stage, copy: Copy) -> bool:
+def brings_source(stage: Stage, copy: Copy) -> bool:
+    """Whether a copy brings source that people edit, as against what sets the image up."""
     if copy.origin != "context":
         return False
     context = stage.build.context

@@ -128,11 +128,12 @@ def managers() -> tuple[Manager, ...]:
 
 def installs(step: Step) -> tuple[Install, ...]:
     """Every install a RUN makes, in order."""
-    found = (_install(step, each) for each in step.commands)
-    return tuple(install for install in found if install is not None and not install.has("--dry-run"))
+    found = (install_of(step, each) for each in step.commands)
+    return tuple(install for install in found if install is not None)
 
 
-def _install(step: Step, each: Executed) -> Install | None:
+def install_of(step: Step, each: Executed) -> Install | None:
+    """The install that one command makes."""
     words = _without_module(each.words)
     name = words[0].value.rpartition("/")[2].rstrip("0123456789.")
     for manager in managers():
@@ -142,7 +143,8 @@ def _install(step: Step, each: Executed) -> Install | None:
         for verb in manager.installs:
             if tuple(word.value for word in operands[: len(verb)]) == verb:
                 rest = tuple(operands[len(verb) :])
-                return Install(manager, step, each, " ".join(verb), rest, tuple(options))
+                found = Install(manager, step, each, " ".join(verb), rest, tuple(options))
+                return None if found.has("--dry-run") else found
     return None
 
 

@@ -9,6 +9,10 @@ from mllint.image.values import Unknown, Value
 UNKNOWN_FOLDER = "//"
 """What the name of a folder begins with that nobody knows: no path of an image begins with two slashes, and posixpath
 leaves them alone."""
+PATH_OF_BASE = f"{UNKNOWN_FOLDER}PATH of the base"
+"""What stands in PATH for the folders of a base whose PATH is not known."""
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The PATH of an image that sets none."""
 
 
 def joined(directory: Value, path: Value) -> Value:
@@ -22,11 +26,8 @@ def joined(directory: Value, path: Value) -> Value:
     return posixpath.normpath(posixpath.join(directory, path))
 
 
-_STANDARD = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-
-
 def search_path(path: Value | None) -> list[str]:
     """The folders of a PATH; the standard ones where none is set."""
     if isinstance(path, Unknown):
         return []
-    return list(_STANDARD) if path is None else [folder for folder in path.split(":") if folder]
+    return [folder for folder in (DEFAULT_PATH if path is None else path).split(":") if folder]

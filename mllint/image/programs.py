@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image import distributions
 from mllint.image.copies import relative
 from mllint.image.events import Distribution, FromContext, FromElsewhere, Gone, Interpreter, Programs, Put, Unsure
-from mllint.image.paths import UNKNOWN_FOLDER, search_path
+from mllint.image.paths import DEFAULT_PATH, UNKNOWN_FOLDER
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node, covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.events import Cause
+    from mllint.image.events import Cause, Event
     from mllint.image.view import View
 
-_STANDARD = frozenset(search_path(None))
+_STANDARD = frozenset(DEFAULT_PATH.split(":"))
 
 
 class Program(NamedTuple):
-    """A program that is there; `path` is None where the tables only tell that the base has it."""
+    """A program that is there; `path` is None where nobody knows in which folder it is."""
 
     path: str | None
     cause: Cause | None
@@ -41,18 +41,18 @@ def program(view: View, name: str, path: Value | None, directory: Value = "/") -
         place = posixpath.normpath(posixpath.join(directory, name)) if isinstance(directory, str) else name
         return _at(view, place)
     doubt = path if isinstance(path, Unknown) else None
-    for folder in search_path(path):
-        if not folder.startswith(UNKNOWN_FOLDER):
-            found = _in_folder(view, posixpath.normpath(folder), name)
-            if isinstance(found, Program):
-                return found
-            doubt = doubt or found
+    for folder in view.search(path):
+        found = _in_folder(view, folder, name) or _behind_link(view, folder, name)
+        if isinstance(found, Program):
+            return found._replace(path=None) if folder.startswith(UNKNOWN_FOLDER) else found
+        doubt = doubt or found
     packaged = _packaged(view, name)
     if isinstance(packaged, Program):
         return packaged
     known = view.base.program(name)
     if known == "present" and packaged is None:
-        return Program(None, None)
+        is_gone = _is_removed(view, view.search(path), name)
+        return Unknown(f"it may be the {name} that was removed") if is_gone else Program(None, None)
     if isinstance(known, Unknown):
         return doubt or known
     return doubt or packaged or view.doubt("programs")
@@ -60,7 +60,7 @@ def program(view: View, name: str, path: Value | None, directory: Value = "/") -
 
 def _at(view: View, path: str) -> Found:
     folder, _, name = path.rpartition("/")
-    found = _in_folder(view, folder, name)
+    found = _in_folder(view, folder, name) or _behind_link(view, folder, name)
     if found is not None:
         return found
     node = view.find(path)
@@ -68,6 +68,8 @@ def _at(view: View, path: str) -> Found:
         return Program(path, node.cause)
     if isinstance(node, Unknown) and folder in _STANDARD:
         packaged = _packaged(view, name)
+        if packaged is None and view.base.program(name) == "absent":
+            return view.doubt("programs")
         return packaged if packaged is not None else node
     return node
 
@@ -78,6 +80,8 @@ def _in_folder(view: View, folder: str, name: str) -> Found:
     for event in view.behind():
         if isinstance(event, Gone) and covers(event.path, path):
             return None if event.cause.is_sure else Unknown(f"{path} may have been removed")
+        if _removes(event, path):
+            return None
         if isinstance(event, Interpreter) and event.bin == folder:
             has_pip = event.has_pip is True and name in ("pip", "pip3")
             if name in event.names or has_pip:
@@ -95,6 +99,31 @@ def _in_folder(view: View, folder: str, name: str) -> Found:
         if isinstance(event, Unsure) and event.below != "/" and covers(event.below, path):
             return Unknown(event.reason)
     return _script(view, folder, name)
+
+
+def _is_removed(view: View, folders: list[str], name: str) -> bool:
+    """Whether a program of this name was removed from one of the folders."""
+    paths = [posixpath.join(folder, name) for folder in folders]
+    return any(
+        (isinstance(event, Gone) and covers(event.path, path)) or _removes(event, path)
+        for event in view.behind()
+        for path in paths
+    )
+
+
+def _removes(event: Event, path: str) -> bool:
+    """Whether an event takes away pip, which interpreters have without saying so in the log."""
+    if not isinstance(event, Distribution) or not event.is_removed or event.name != "pip":
+        return False
+    return path in (f"{event.scripts}/pip", f"{event.scripts}/pip3")
+
+
+def _behind_link(view: View, folder: str, name: str) -> Found:
+    """A program in a folder that is, or lies below, a link to another."""
+    path = posixpath.join(folder, name)
+    through = view.through_link(path)
+    found = _in_folder(view, *posixpath.split(through)) if through is not None else None
+    return found._replace(path=path) if isinstance(found, Program) else found
 
 
 def _brought_along(event: FromElsewhere, view: View, path: str) -> Found:
@@ -158,6 +187,8 @@ def _packaged(view: View, name: str) -> Found:
             continue
         if event.names is None:
             doubt = doubt or Unknown(f"which programs {event.package} brings is not in the tables")
+        elif name in event.perhaps:
+            doubt = doubt or Unknown(f"whether {event.package} brings {name} depends on its release")
         elif name in event.names:
             if event.is_removed or not event.cause.is_sure:
                 return Unknown(f"whether {name} is there depends on what becomes of {event.package}")

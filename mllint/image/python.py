@@ -6,7 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.events import Distribution, Gone, Installed, Interpreter, Put, Unsure
-from mllint.image.paths import UNKNOWN_FOLDER, search_path
+from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node, covers
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mllint.image.view import View
 
 _MAX_LINKS = 5
+_BRING_NOTHING = frozenset({"pip", "setuptools", "wheel", "packaging"})
+"""Those of them that need no other distribution."""
 
 
 class Environment(NamedTuple):
@@ -27,8 +29,15 @@ class Environment(NamedTuple):
     distributions: Mapping[str, Distribution]
     scripts: tuple[Distribution, ...]
     """Those whose console scripts may be used, wherever their packages are."""
-    unknown: Unknown | None
-    """Why there may be others, beside those that these bring along."""
+    unknown_requested: Unknown | None
+    """Why the build may ask for others, beside those that these bring along."""
+    unknown_elsewhere: Unknown | None
+    """Why the base, a folder that nobody knows, or what the build asks for may bring others."""
+
+    @property
+    def unknown(self) -> Unknown | None:
+        """Why there may be others, wherever they come from."""
+        return self.unknown_requested or self.unknown_elsewhere
 
     def brought(self) -> Brought:
         """What they bring along."""
@@ -44,15 +53,21 @@ def interpreter(
         return _at(view, place, 0) or _doubtful(view, place)
     if isinstance(path, Unknown):
         return path
-    for folder in search_path(path):
-        if folder.startswith(UNKNOWN_FOLDER):
-            continue
+    for folder in view.search(path):
         found = _at(view, posixpath.join(folder, name), 0)
         if found is not None:
             return found
     if isinstance(view.base.python, Unknown):
-        return view.base.python
-    return view.doubt("programs")
+        return _seen_running(view, name) or view.base.python
+    return view.doubt("interpreters")
+
+
+def _seen_running(view: View, name: str) -> Interpreter | None:
+    """The Python of a base of which nobody knows more than that a command of the build ran it."""
+    for event in view.behind():
+        if isinstance(event, Interpreter) and event.prefix.startswith(UNKNOWN_FOLDER) and name in event.names:
+            return event
+    return None
 
 
 def _doubtful(view: View, path: str) -> Unknown | None:
@@ -71,9 +86,17 @@ def _at(view: View, path: str, links: int) -> Interpreter | Unknown | None:
         if isinstance(event, Put) and event.path == path and isinstance(event.target, str) and links < _MAX_LINKS:
             target = posixpath.normpath(posixpath.join(folder, event.target))
             return _at(view, target, links + 1) or _doubtful(view, target)
-        if isinstance(event, Gone) and event.cause.is_sure and covers(event.path, path):
-            return None
-    return None
+        if isinstance(event, Gone) and covers(event.path, path):
+            return None if event.cause.is_sure else Unknown(f"{path} may have been removed")
+        if isinstance(event, Unsure) and "interpreters" in event.about and _reaches(event, path):
+            return Unknown(event.reason)
+    through = view.through_link(path)
+    return _at(view, through, links + 1) if through is not None and links < _MAX_LINKS else None
+
+
+def _reaches(event: Unsure, path: str) -> bool:
+    """Whether it may have made the file at a path; one that may have worked anywhere is asked about only at the end."""
+    return event.below != "/" and covers(event.below, path)
 
 
 def by_prefix(view: View, prefix: str) -> Interpreter | None:
@@ -83,6 +106,14 @@ def by_prefix(view: View, prefix: str) -> Interpreter | None:
             return event
         if isinstance(event, Gone) and event.cause.is_sure and covers(event.path, prefix):
             return None
+    return None
+
+
+def by_site(view: View, site: str) -> Interpreter | None:
+    """The interpreter that imports from a folder of packages of its own."""
+    for event in view.behind():
+        if isinstance(event, Interpreter) and event.site == site:
+            return event
     return None
 
 
@@ -113,19 +144,24 @@ def sites(view: View, found: Interpreter, state: State) -> Iterator[str | Unknow
             yield place
         else:
             yield place[0]
-    yield found.site
-    if found.kind == "system" and "dist-packages" in found.site:
-        yield "/usr/lib/python3/dist-packages"
+    yield from _own_sites(found)
     if found.sees_system and found.made_from is not None:
         below = by_prefix(view, found.made_from)
         if below is not None:
-            yield below.site
+            yield from _own_sites(below)
+
+
+def _own_sites(found: Interpreter) -> Iterator[str]:
+    yield found.site
+    if found.kind == "system" and "dist-packages" in found.site:
+        yield "/usr/lib/python3/dist-packages"
 
 
 def environment(view: View, found: Interpreter, state: State) -> Environment:
     """What an interpreter can import in a state."""
     folders = list(sites(view, found, state))
-    unknown = next((folder for folder in folders if isinstance(folder, Unknown)), None)
+    elsewhere = next((folder for folder in folders if isinstance(folder, Unknown)), None)
+    requested: Unknown | None = None
     known = [folder for folder in folders if isinstance(folder, str)]
     newest: dict[str, Distribution] = {}
     scripts: list[Distribution] = []
@@ -143,9 +179,11 @@ def environment(view: View, found: Interpreter, state: State) -> Environment:
             scripts.append(event)
             if event.site in known:
                 newest.setdefault(event.name, event)
-        elif unknown is None:
-            unknown = _doubt(event, known)
-    return Environment(found, newest, tuple(scripts), unknown)
+        elif event.cause.step is None or (isinstance(event, Installed) and event.is_all_asked_known):
+            elsewhere = elsewhere or _doubt(event, known)
+        else:
+            requested = requested or _doubt(event, known)
+    return Environment(found, newest, tuple(scripts), requested, elsewhere)
 
 
 def _doubt(event: object, folders: list[str]) -> Unknown | None:
@@ -161,6 +199,12 @@ def _brought(distributions: tuple[Distribution, ...], minor: Value) -> Brought:
     from mllint.image.distributions import closure
 
     roots = [
-        (each.name, each.version if isinstance(each.version, str) else None, each.extras) for each in distributions
+        (each.name, each.version if isinstance(each.version, str) else None, each.extras)
+        for each in distributions
+        if each.manager != "apt"
     ]
-    return closure(roots, minor if isinstance(minor, str) else None)
+    found = closure(roots, minor if isinstance(minor, str) else None)
+    # Packages of the operating system bring one another, by other rules than those of the index.
+    packaged = {each.name: each.name for each in distributions if each.manager == "apt"}
+    unknown = (*found.unknown, *(name for name in packaged if name not in _BRING_NOTHING))
+    return found._replace(via={**found.via, **packaged}, unknown=unknown)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.", re.DOTALL)
 
+# What a shell sets itself: its arguments, their number, the outcome of the last command …
+_OWN = re.compile(r"\d+|[@*#?!$-]")
+
 
 class Scope:
     """Variables over those of the instruction, and where the shell stands."""
@@ -32,7 +35,17 @@ class Scope:
         """The value of a variable; None where it is surely not set."""
         if name in self.variables:
             return self.variables[name]
+        if _OWN.fullmatch(name):
+            return Unknown(f"the shell computes ${name}")
         return Unknown(f"{name} is not set in this file") if self.outer is None else self.outer.get(name)
+
+    def arguments(self, words: Iterable[Word]) -> dict[str, Value]:
+        """The variables by which a function or script sees the words behind its name."""
+        values = [self.value(word) for word in words]
+        found: dict[str, Value] = {str(at): values[at - 1] if at <= len(values) else "" for at in range(1, 10)}
+        known = [value for value in values if isinstance(value, str)]
+        every: Value = " ".join(known) if len(known) == len(values) else Unknown("the shell computes an argument")
+        return found | {"@": every, "*": every, "#": str(len(values))}
 
     def fork(self) -> Scope:
         """A subshell, or a branch that may not run: what it sets stays inside."""

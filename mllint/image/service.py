@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image.commands import Executed, argv, executed, from_argv, from_text
+from mllint.image import listening
+from mllint.image.commands import Executed, argv, from_argv, from_text, shell_text
 from mllint.image.copies import context_path
+from mllint.image.listening import Launch
 from mllint.image.paths import joined
+from mllint.image.scope import Scope
 from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.sources import python
 from mllint.sources.shell_tree import Word
@@ -18,14 +20,15 @@ from mllint.sources.text import Logical, Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mllint.findings import Location
+    from mllint.image.listening import Said
     from mllint.image.stage import Stage, Step
+    from mllint.image.values import Value
     from mllint.sources.dockerfile import Instruction
-    from mllint.sources.python import Module
+    from mllint.sources.python import Call, Module
     from mllint.sources.text import Source
 
 PYTHON = re.compile(r"python[0-9.]*|pypy[0-9.]*")
-_PORT_OPTIONS = "--rest_api_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
-_PORT = re.compile(r"(?:.*:)?(\d+|\$\w+|\$\{[^}]*\})")
 _SHELL_SCRIPT = re.compile(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
 _SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -61,6 +64,28 @@ class Server(NamedTuple):
     """Comes without Python."""
     is_notebook: bool
     """Serves its user, who sees whether it is up."""
+    launch: Launch
+    """How it is started."""
+
+    @property
+    def host(self) -> Said:
+        """The address it listens on, and where that is said."""
+        return listening.host(self.launch)
+
+    @property
+    def app(self) -> Word | None:
+        """The `module:attribute` that its command names."""
+        return listening.application(self.launch)
+
+    @property
+    def workers(self) -> Value:
+        """How many processes serve, a number in digits."""
+        return listening.workers(self.launch)
+
+    @property
+    def development(self) -> Location | None:
+        """Where its reloading or debugging is switched on."""
+        return listening.development(self.launch)
 
 
 def process(stage: Stage) -> Process | None:
@@ -71,7 +96,7 @@ def process(stage: Stage) -> Process | None:
     inherited = base.server_command if entrypoint is None else ()
     opening = _inherited(stage, base.server_entrypoint) if entrypoint is None else argv(entrypoint.instruction)
     closing = _inherited(stage, inherited) if command is None else argv(command.instruction)
-    commands = _commands(entrypoint, opening, command, closing)
+    commands = _commands(entrypoint, opening, command, closing, end.directory)
     if not commands:
         return None
     step = command or entrypoint
@@ -81,15 +106,23 @@ def process(stage: Stage) -> Process | None:
 
 
 def _commands(
-    entrypoint: Step | None, opening: tuple[Word, ...], command: Step | None, closing: tuple[Word, ...]
+    entrypoint: Step | None, opening: tuple[Word, ...], command: Step | None, closing: tuple[Word, ...], directory: str
 ) -> tuple[Executed, ...]:
     """What ENTRYPOINT with CMD behind it runs, and then CMD by itself, which entry scripts run in the end."""
+
+    def run(words: tuple[Word, ...]) -> tuple[Executed, ...]:
+        return tuple(from_argv(words, Scope(None, directory)))
+
+    def by_shell(instruction: Instruction) -> tuple[Executed, ...]:
+        text = shell_text(instruction)
+        return tuple(from_text(text, Scope(None, directory))) if text is not None else ()
+
     if entrypoint is not None and not entrypoint.instruction.is_exec_form:
         # The shell form takes no arguments: CMD is without effect.
-        return executed(entrypoint.instruction)
+        return by_shell(entrypoint.instruction)
     if command is not None and not command.instruction.is_exec_form:
-        return (*from_argv(opening), *executed(command.instruction))
-    return (*from_argv((*opening, *closing)), *(from_argv(closing) if opening and closing else ()))
+        return (*run(opening), *by_shell(command.instruction))
+    return (*run((*opening, *closing)), *(run(closing) if opening and closing else ()))
 
 
 def _inherited(stage: Stage, words: Sequence[str]) -> tuple[Word, ...]:
@@ -107,42 +140,59 @@ def _entry_script(stage: Stage, each: Executed) -> Script | None:
     for path in paths:
         source = file_of_image(stage, path)
         if source is not None and (_SHELL_SCRIPT.match(source.text) or path.endswith(".sh")):
-            return Script(source, tuple(from_text(Logical.of(source, Span(0, len(source.text))))))
+            text = Logical.of(source, Span(0, len(source.text)))
+            return Script(source, tuple(from_text(text, Scope(None, each.directory))))
     return None
 
 
 def server(stage: Stage, process: Process) -> Server | None:
     """The network server a stage's process is, None where it is none or nobody can tell."""
     for each in reversed(process.commands):
-        if made := _server(stage, each):
+        if made := _server(stage, each, stage.build.source):
             return made
     for script in process.scripts:
         for each in reversed(script.commands):
-            if each.is_certain and (made := _server(stage, each)):
+            if each.is_certain and (made := _server(stage, each, script.source)):
                 return made
     return None
 
 
-def _server(stage: Stage, each: Executed) -> Server | None:
-    row = _by_command(each)
-    port = _port(each)
-    if row is None:
-        row, port = _by_source(stage, each)
-    if row is None:
+def servers(stage: Stage, process: Process) -> list[Server]:
+    """All network servers that the process may start."""
+    texts = [(stage.build.source, process.commands), *process.scripts]
+    made = (_server(stage, each, source) for source, commands in texts for each in commands)
+    return [each for each in made if each is not None]
+
+
+def _server(stage: Stage, each: Executed, source: Source) -> Server | None:
+    made = launch(stage, each, source)
+    if made is None:
         return None
-    kind = row.get("kind", "")
-    port = row["port"] if port is None else port
-    return Server(row["server"], each, port, row.get("health", ""), kind == "native", kind == "notebook")
+    row = made.row
+    kind, port = row.get("kind", ""), listening.port(made)
+    return Server(row["server"], each, port, row.get("health", ""), kind == "native", kind == "notebook", made)
+
+
+def launch(stage: Stage, each: Executed, source: Source) -> Launch | None:
+    """How a command starts a server; None where it starts none that the table knows."""
+    row = _by_command(each)
+    if row is not None:
+        return Launch(stage, row, each, source)
+    path = _script(each)
+    program = _program(stage, path) if path is not None else None
+    module = stage.build.context.inputs.parsed(program, python.parse) if program is not None else None
+    row, calls = _served_by(module) if module is not None else (None, ())
+    return Launch(stage, row, each, source, program, calls) if row is not None else None
 
 
 def _by_command(each: Executed) -> dict[str, str] | None:
     if not PYTHON.fullmatch(each.name):
         return _row("program", each.name, each.arguments)
-    name, rest, is_module = _interpreted(each)
+    name, rest, is_module = interpreted(each)
     return _row("module", name, rest) if is_module else _row("program", name.rpartition("/")[2], rest)
 
 
-def _interpreted(each: Executed) -> tuple[str, Sequence[str], bool]:
+def interpreted(each: Executed) -> tuple[str, Sequence[str], bool]:
     """The script or module that a `python` command runs (empty for none), its arguments, and whether it is a module."""
     rest = each.arguments
     while rest and rest[0].startswith("-"):
@@ -167,31 +217,10 @@ def _has_verb(rest: Sequence[str], verb: list[str]) -> bool:
     return any(plain[at : at + len(verb)] == verb for at in starts)
 
 
-def _port(each: Executed) -> str | None:
-    """The port that the options name, None where none does."""
-    words = each.arguments
-    for option in _PORT_OPTIONS:
-        for index, word in enumerate(words):
-            name, equals, value = word.partition("=")
-            if name != option:
-                continue
-            value = value if equals else next(iter(words[index + 1 : index + 2]), "")
-            if match := _PORT.fullmatch(value):
-                return match.group(1)
-    return None
-
-
-def _by_source(stage: Stage, each: Executed) -> tuple[dict[str, str] | None, str | None]:
-    """A server that the script started by `python FILE` or `python -m NAME` runs itself, and the port it is given."""
-    path = _script(each)
-    module = _module(stage, path) if path is not None else None
-    return _served_by(module) if module is not None else (None, None)
-
-
 def _script(each: Executed) -> str | None:
     if not PYTHON.fullmatch(each.name):
         return each.words[0].value if each.name.endswith(".py") else None
-    name, _, is_module = _interpreted(each)
+    name, _, is_module = interpreted(each)
     return name.replace(".", "/") + ".py" if is_module and name else name or None
 
 
@@ -202,28 +231,23 @@ def file_of_image(stage: Stage, path: str) -> Source | None:
     return stage.build.context.text(found) if found else None
 
 
-def _module(stage: Stage, path: str) -> Module | None:
+def _program(stage: Stage, path: str) -> Source | None:
     source = file_of_image(stage, path)
     if source is None and path.endswith(".py"):
         source = file_of_image(stage, path[:-3] + "/__main__.py")
-    return _parsed(source) if source is not None else None
+    return source
 
 
-@cache
-def _parsed(source: Source) -> Module | None:
-    return python.parse(source)
-
-
-def _served_by(module: Module) -> tuple[dict[str, Any] | None, str | None]:
+def _served_by(module: Module) -> tuple[dict[str, Any] | None, tuple[Call, ...]]:
+    """The server that a module starts, and the calls that do."""
     for row in facts.rows("servers"):
         wanted = row.get("import_call", "")
         if wanted.partition(".")[0] not in module.packages:
             continue
-        for call in module.calls:
-            if call.name == wanted or _is_method(module, call.name, wanted):
-                port = call.keywords.get("port", call.keywords.get("server_port"))
-                return row, None if port is None else str(port)
-    return None, None
+        calls = tuple(call for call in module.calls if call.name == wanted or _is_method(module, call.name, wanted))
+        if calls:
+            return row, calls
+    return None, ()
 
 
 def _is_method(module: Module, called: str, wanted: str) -> bool:

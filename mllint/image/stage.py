@@ -96,12 +96,21 @@ class Step:
     @cached_property
     def commands(self) -> tuple[Executed, ...]:
         """The programs a RUN runs; none on Windows and where its shell is no POSIX shell."""
-        if self.before.is_windows:
-            return ()
-        shell = self.before.shell[0].rpartition("/")[2] if self.before.shell else ""
-        if self.instruction.keyword != "RUN" or shell in ("powershell", "pwsh", "cmd", "cmd.exe", "powershell.exe"):
+        if self.instruction.keyword != "RUN" or not self.has_posix_shell:
             return ()
         return executed(self.instruction, self.before)
+
+    @property
+    def has_posix_shell(self) -> bool:
+        """Whether a RUN here is read by a POSIX shell, unless a heredoc names another program."""
+        shell = self.before.shell[0].rpartition("/")[2] if self.before.shell else ""
+        return not self.before.is_windows and shell not in (
+            "powershell",
+            "pwsh",
+            "cmd",
+            "cmd.exe",
+            "powershell.exe",
+        )
 
     @cached_property
     def installs(self) -> tuple[Install, ...]:
@@ -239,7 +248,7 @@ class Stage:
         return View(self.root.base, self.build.context, self.log.events, end)
 
     @cached_property
-    def _closures(self) -> dict[int, Closure]:
+    def _closures(self) -> dict[int, tuple[Install, Closure]]:
         return {}
 
     def closure(self, install: Install) -> Closure:
@@ -247,8 +256,8 @@ class Stage:
         from mllint.image.packages import closure
 
         if id(install) not in self._closures:
-            self._closures[id(install)] = closure(self, install)
-        return self._closures[id(install)]
+            self._closures[id(install)] = install, closure(self, install)
+        return self._closures[id(install)][1]
 
     def steps_before(self, step: Step | None) -> tuple[Step, ...]:
         """The steps of the lineage in front of one of them; all for None."""

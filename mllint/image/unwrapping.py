@@ -119,6 +119,8 @@ def shell_script(words: tuple[Word, ...]) -> Word | None:
 def _behind_options(words: tuple[Word, ...], prefix: Prefix) -> tuple[Word, ...]:
     name = words[0].value.rpartition("/")[2]
     with_value, needs_operand = _WRAPPERS[name], name in _WITH_OPERAND
+    if name in ("sudo", "doas"):
+        prefix.user = "root"
     at = 1
     while at < len(words):
         value = words[at].value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -21,7 +20,8 @@ from mllint.image.events import (
     Unsure,
     User,
 )
-from mllint.image.paths import joined
+from mllint.image.modes import changed_mode
+from mllint.image.paths import DEFAULT_PATH, PATH_OF_BASE, UNKNOWN_FOLDER, joined, search_path
 from mllint.image.values import Unknown, Value
 from mllint.sources.text import Span
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mllint.image.base import Base
-    from mllint.image.context import Context
+    from mllint.image.context import Context, Entry
     from mllint.image.events import Event, Kind, Scope
     from mllint.image.stage import State
 
@@ -39,6 +39,7 @@ _EMPTY_FOLDERS = frozenset({"home", "media", "mnt", "opt", "root", "srv", "tmp"}
 """Those that a plain image has with nothing in them, but for the profile of root."""
 _PROFILE = frozenset({".bashrc", ".profile", ".bash_history", ".wget-hsts", ".cache", ".ash_history"})
 _SYSTEM_USERS = frozenset("daemon bin sys sync games man lp mail news uucp proxy www-data backup list nobody".split())
+_ACCOUNTS = "/etc/passwd"
 _MAX_LINKS = 10
 
 
@@ -55,6 +56,9 @@ class Node(NamedTuple):
     """The file of the build context that it is."""
     target: Value | None = None
     """Of a link."""
+    is_above: bool = False
+    """Whether it is known as a folder above something else that is made: it may have been there before, and then keeps
+    its owner and mode."""
 
 
 class View:
@@ -70,6 +74,21 @@ class View:
         """The events, the latest first."""
         return (self.events[index] for index in range(self.end - 1, -1, -1))
 
+    def search(self, path: Value | None) -> list[str]:
+        """The folders of a PATH; where that of the base is not known, those of its Python and the standard ones."""
+        found: list[str] = []
+        for folder in search_path(path):
+            found += self._folders_of_base() if folder == PATH_OF_BASE else [posixpath.normpath(folder)]
+        return found
+
+    def _folders_of_base(self) -> list[str]:
+        own = [
+            event.bin
+            for event in self.events[: self.end]
+            if isinstance(event, Interpreter) and (event.cause.step is None or event.prefix.startswith(UNKNOWN_FOLDER))
+        ]
+        return [*own, *DEFAULT_PATH.split(":")]
+
     # files
 
     def find(self, path: str, links: int = 0) -> Node | Unknown | None:
@@ -83,7 +102,7 @@ class View:
             return self.find(posixpath.normpath(posixpath.join(posixpath.dirname(path), found.target)), links + 1)
         if found is not None:
             return found
-        through = self._through_link(path)
+        through = self.through_link(path)
         if through is not None and links < _MAX_LINKS:
             return self.find(through, links + 1)
         return self._of_base(path)
@@ -91,12 +110,13 @@ class View:
     def _recorded(self, path: str) -> Node | Unknown | Literal[False] | None:
         """What the log says of a path: False where it was removed, None where it is not spoken of."""
         doubt: Unknown | None = None
+        above: tuple[Node, int] | None = None
         for index in range(self.end - 1, -1, -1):
             event = self.events[index]
             if isinstance(event, Gone):
                 if covers(event.path, path):
                     if event.cause.is_sure:
-                        return doubt or False
+                        return self._as_folder_above(*above, doubt) if above else doubt or False
                     doubt = doubt or Unknown("it may have been removed")
                 continue
             if isinstance(event, Unsure):
@@ -105,11 +125,27 @@ class View:
                 continue
             found = self.made(event, path)
             if isinstance(found, Node):
-                if not event.cause.is_sure:
-                    return Unknown(f"{path} may not be there")
-                return self._as_changed(found, index)
+                if not found.is_above:
+                    if event.cause.is_sure:
+                        # What starts a virtual environment are links, which `chown -R` leaves alone.
+                        return found if isinstance(event, Interpreter) else self._as_changed(found, index)
+                    found = Unknown(f"{path} may not be there")
+                    return self._as_folder_above(*above, found) if above else found
+                if event.cause.is_sure:
+                    above = (found, index)
+                    continue
+                found = Unknown(f"{path} may not be there")
             doubt = doubt or found
-        return doubt
+        if above is None:
+            return doubt
+        before = self._of_base(path)
+        return before if isinstance(before, Node) else self._as_folder_above(*above, doubt or before)
+
+    def _as_folder_above(self, node: Node, index: int, doubt: Unknown | None) -> Node:
+        """A folder by the first event that needs it, which made it unless it may have been there before."""
+        if doubt is not None:
+            return node._replace(owner=Unknown(f"who made {node.path} is not known"), mode=None)
+        return self._as_changed(node, index)
 
     def made(self, event: Event, path: str) -> Node | Unknown | None:
         """What one event makes of a path; None where it does not speak of it."""
@@ -134,21 +170,26 @@ class View:
             return source.path
         if isinstance(copy.destination, Unknown):
             return copy.destination
+        above: Node | None = None
         for match in source.matches(self.context):
-            for place in copy.places(source, match.path, match.is_folder):
-                found = self._in_match(event, match.path, place, path)
-                if found is not None:
-                    return found
-        return None
+            for place in event.places(match):
+                found = self._in_match(event, match, place, path)
+                if found is not None and not found.is_above:
+                    is_open = event.is_into_folder is None and place != copy.destination and not match.is_folder
+                    return Unknown(f"whether {copy.destination} is a folder is not known") if is_open else found
+                above = above or found
+        return above
 
-    def _in_match(self, event: FromContext, matched: str, place: str, path: str) -> Node | None:
+    def _in_match(self, event: FromContext, match: Entry, place: str, path: str) -> Node | None:
         inside = relative(path, place)
         if inside is None:
             above = relative(place, path) is not None
-            return Node(path, "folder", "0", 0o755, event.cause) if above and path != "/" else None
-        name = posixpath.join(matched, inside) if inside else matched
+            return _above(path, "0", event.cause) if above and path != "/" else None
+        name = posixpath.join(match.path, inside) if inside else match.path
         entry = self.context.find(name)
-        if entry is None or (self.context.excludes(name) and not entry.is_folder):
+        if entry is None or event.source.leaves_out(match, name):
+            return None
+        if self.context.excludes(name) and not (entry.is_folder and self.context.files(name)):
             return None
         kind: Kind = "folder" if entry.is_folder else "file"
         given = event.copy.mode
@@ -159,7 +200,7 @@ class View:
         inside = relative(path, event.target)
         if inside is None:
             above = relative(event.target, path) is not None
-            return Node(path, "folder", "0", 0o755, event.cause) if above and path != "/" else None
+            return _above(path, "0", event.cause) if above and path != "/" else None
         if event.view is None:
             return Unknown(f"nobody can look into what {event.target} is copied from")
         origin = posixpath.join(event.path, inside) if inside else event.path
@@ -182,10 +223,11 @@ class View:
                 sure = event.cause.is_sure or event.owner == node.owner
                 node = node._replace(owner=event.owner if sure else Unknown("its owner is changed in a branch"))
             else:
-                node = node._replace(mode=changed_mode(node.mode, event.mode) if event.cause.is_sure else None)
+                changed = changed_mode(node.mode, event.mode, node.kind == "folder")
+                node = node._replace(mode=changed if event.cause.is_sure else None)
         return node
 
-    def _through_link(self, path: str) -> str | None:
+    def through_link(self, path: str) -> str | None:
         """The path that a link to one of the folders above leads to."""
         for event in self.behind():
             if isinstance(event, Put) and event.kind == "link" and isinstance(event.target, str):
@@ -203,7 +245,7 @@ class View:
             return None
         top, _, rest = path[1:].partition("/")
         if path == f"/{top}" and self.base.is_plain and top in _SYSTEM_FOLDERS | _EMPTY_FOLDERS:
-            return Node(path, "folder", "0", self._mode_of_folder(top), cause)
+            return self._as_changed(Node(path, "folder", "0", self._mode_of_folder(top), cause), -1)
         is_profile = top == "root" and rest.partition("/")[0] in _PROFILE
         if not self.base.is_plain or top in _SYSTEM_FOLDERS or is_profile:
             return Unknown(f"nobody knows what {self.base.text} has at {path}")
@@ -225,9 +267,17 @@ class View:
         for event in self.behind():
             if isinstance(event, User) and wanted in (event.name, event.uid):
                 return event if event.cause.is_sure else Unknown(f"the user {wanted} may not be there")
-            if isinstance(event, Unsure) and "users" in event.about:
+            if isinstance(event, Unsure) and "users" in event.about and _touches(event.below, _ACCOUNTS):
                 return Unknown(event.reason)
+            if isinstance(event, FromElsewhere) and event.view is not None and _brings_accounts(event):
+                return event.view.user(wanted) if event.cause.is_sure else Unknown(f"{_ACCOUNTS} may be replaced")
+            if isinstance(event, Put | FromContext) and self._is_in(event, _ACCOUNTS):
+                return Unknown(f"{_ACCOUNTS} is replaced")
         return self._user_of_base(wanted)
+
+    def _is_in(self, event: Put | FromContext, path: str) -> bool:
+        found = self.made(event, path)
+        return isinstance(found, Node) and found.kind != "folder"
 
     def _user_of_base(self, wanted: str) -> User | Unknown | None:
         base = self.base
@@ -271,13 +321,13 @@ class View:
         """A path as a process of this state means it: absolute, with its home folder for `~`."""
         if isinstance(path, str) and (path == "~" or path.startswith("~/")):
             home = self.home(state)
-            return home if isinstance(home, Unknown) else posixpath.normpath(f"{home}/{path[2:]}")
+            return home if isinstance(home, Unknown) else posixpath.normpath(posixpath.join(home, path[2:]))
         return joined(state.directory if directory is None else directory, path)
 
     def doubt(self, about: Scope) -> Unknown | None:
-        """Why something of this kind may be there that the log does not tell of."""
+        """Why something of this kind may be anywhere that the log does not tell of."""
         for event in self.behind():
-            if isinstance(event, Unsure) and about in event.about:
+            if isinstance(event, Unsure) and about in event.about and event.below == "/":
                 return Unknown(event.reason)
         return None
 
@@ -293,6 +343,11 @@ def covers(pattern: str, path: str) -> bool:
     return path.count("/") >= depth and fnmatchcase(above, pattern)
 
 
+def _brings_accounts(event: FromElsewhere) -> bool:
+    inside = relative(_ACCOUNTS, event.target)
+    return inside is not None and posixpath.join(event.path, inside).rstrip("/") == _ACCOUNTS
+
+
 def _touches(folder: str, path: str) -> bool:
     return relative(path, folder) is not None
 
@@ -301,8 +356,12 @@ def _put(event: Put, path: str) -> Node | None:
     if event.path == path:
         return Node(path, event.kind, event.owner, event.mode, event.cause, event.origin, event.target)
     if relative(event.path, path) is not None and path != "/":
-        return Node(path, "folder", event.owner, 0o755, event.cause)
+        return _above(path, event.owner, event.cause)
     return None
+
+
+def _above(path: str, owner: Value, cause: Cause) -> Node:
+    return Node(path, "folder", owner, 0o755, cause, is_above=True)
 
 
 def _of_interpreter(event: Interpreter, path: str) -> Node | Unknown | None:
@@ -311,17 +370,17 @@ def _of_interpreter(event: Interpreter, path: str) -> Node | Unknown | None:
         return Node(path, "file", Unknown("its owner"), 0o755, event.cause)
     if event.kind in ("image", "system") or relative(path, event.prefix) is None:
         return None
-    if path in (event.prefix, event.bin):
+    if path in (event.prefix, event.bin) or relative(event.site, path) is not None:
         return Node(path, "folder", Unknown("its owner"), 0o755, event.cause)
     return None
 
 
 def _of_distribution(event: Distribution, path: str) -> Node | Unknown | None:
-    if event.is_removed or event.site.startswith(("/usr/", "//")):
+    if event.is_removed or event.site.startswith(("/usr/", UNKNOWN_FOLDER)):
         return None
     for folder in (event.site, event.scripts):
         if relative(folder, path) is not None and path != "/":
-            return Node(path, "folder", Unknown("its owner"), None, event.cause)
+            return Node(path, "folder", Unknown("its owner"), None, event.cause, is_above=True)
         if relative(path, folder) is not None:
             return Unknown(f"{folder} holds what pip puts there")
     return None
@@ -331,24 +390,3 @@ def _changes(event: Owned | Moded, path: str) -> bool:
     if event.is_recursive:
         return covers(event.path, path)
     return path == event.path or ("*" in event.path and fnmatchcase(path, event.path))
-
-
-_MODE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*)")
-_BITS = {"r": 4, "w": 2, "x": 1, "X": 1}
-_SHIFTS = {"u": (6,), "g": (3,), "o": (0,), "a": (6, 3, 0), "": (6, 3, 0)}
-
-
-def changed_mode(mode: int | None, written: str) -> int | None:
-    """The permission bits after `chmod WRITTEN`; None where they are not known."""
-    if written.isdecimal():
-        return int(written, 8) & 0o777 if all(digit < "8" for digit in written) else None
-    for clause in written.split(","):
-        match = _MODE.fullmatch(clause)
-        if match is None or mode is None:
-            return None
-        who, operator, what = match.groups()
-        bits = sum(_BITS.get(letter, 0) for letter in set(what.replace("X", "x")))
-        for shift in dict.fromkeys(shift for letter in who or "a" for shift in _SHIFTS[letter]):
-            mask = bits << shift
-            mode = mode | mask if operator == "+" else mode & ~mask if operator == "-" else mode & ~(7 << shift) | mask
-    return mode

@@ -160,6 +160,9 @@ class Service(NamedTuple):
     ipc: Value | None
     volumes: tuple[Volume, ...]
     platform: Value | None
+    network_mode: Value | None
+    source: Source
+    """The file it stands in."""
 
 
 class ComposeFile(NamedTuple):
@@ -227,6 +230,8 @@ class _Reader:
             ipc=self.value(table, "ipc"),
             volumes=tuple(self.volumes(table)),
             platform=self.value(table, "platform"),
+            network_mode=self.value(table, "network_mode"),
+            source=self.source,
         )
 
     def option(self, table: Node, name: str, *kinds: str) -> Node | None:

@@ -20,6 +20,10 @@ class Call(NamedTuple):
     keywords: Mapping[str, object]
     argument: str | None
     """The first argument, where that is a literal string."""
+    computed: frozenset[str] = frozenset()
+    """Keyword arguments whose values are not literal; "**" where a mapping gives any."""
+    positional: int = 0
+    """How many arguments stand in front of the keywords."""
 
 
 class Import(NamedTuple):
@@ -165,7 +169,9 @@ def _calls(tree: ast.Module, names: Mapping[str, str]) -> Iterator[Call]:
             }
             first = node.args[0] if node.args else None
             argument = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
-            yield Call(names.get(head, head) + dot + tail, node.lineno, keywords, argument)
+            computed = frozenset(each.arg or "**" for each in node.keywords if each.arg not in keywords)
+            full = names.get(head, head) + dot + tail
+            yield Call(full, node.lineno, keywords, argument, computed, len(node.args))
 
 
 def _imports(tree: ast.Module) -> Iterator[Import]:

@@ -4,10 +4,12 @@
     python rules/facts/refresh_distributions.py NAME==VERSION …        releases that pip downloads, one by one
     python rules/facts/refresh_distributions.py --wheels FOLDER        the wheels in a folder whose names the table has
     python rules/facts/refresh_distributions.py --wheels FOLDER NAME … these alone of them, new ones too
+    python rules/facts/refresh_distributions.py --report FILE          what `pip install --dry-run --report FILE` chose
 
 It needs `packaging`, `pyyaml` and pip, which takes its index from its own configuration. Nothing but the releases named
 is asked for, and rows of others stay as they are. A release is joined to the nearest one read before where they require
-the same distributions; a requirement that differs in its versions is then widened to what either admits.
+the same distributions; a requirement that differs in its versions is then widened to what either admits. A report does
+not tell imports and programs: a row of one has those of the releases that it is joined with.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from email.parser import HeaderParser
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 import yaml
@@ -31,6 +33,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLE = Path(__file__).with_name("distributions.yaml")
 PYTHONS = tuple(f"3.{minor}" for minor in range(7, 16))
@@ -55,6 +60,10 @@ MOST_PARTS = 8
 """A namespace of which a distribution has more parts is taken for its own."""
 NOT_IMPORTED = frozenset("benchmark benchmarks build dist doc docs example examples scripts test testing tests".split())
 """Folders that some wheels put beside their packages by mistake; to import one of these is never meant."""
+
+
+NOT_PLAIN = frozenset("yes no on off true false null".split())
+"""Words that YAML would read as something else."""
 
 
 class Release(NamedTuple):
@@ -88,6 +97,15 @@ def read_wheel(path: Path, today: str) -> tuple[str, Release]:
     requires, extras = requirements(metadata.get_all("Requires-Dist") or [], metadata["Requires-Python"] or "")
     imports, scripts = import_names(names), script_names(names, entries)
     return canonicalize_name(metadata["Name"]), Release(version, version, imports, scripts, requires, extras, today)
+
+
+def read_report(path: Path, today: str) -> Iterator[tuple[str, Release]]:
+    """The normalised names and the releases in a report of pip, without what only their files tell."""
+    for item in json.loads(path.read_bytes())["install"]:
+        metadata = item["metadata"]
+        version = Version(metadata["version"]).public
+        requires, extras = requirements(metadata.get("requires_dist", []), metadata.get("requires_python", ""))
+        yield canonicalize_name(metadata["name"]), Release(version, version, None, None, requires, extras, today)
 
 
 def requirements(lines: list[str], python: str) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -310,15 +328,7 @@ def flow(value: str | dict[str, Any]) -> str:
     """YAML of one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {flow(each)}" for key, each in value.items()) + "}"
-    is_plain = re.fullmatch(r"[A-Za-z][\w./ -]*", value) and value.lower() not in (
-        "yes",
-        "no",
-        "on",
-        "off",
-        "true",
-        "false",
-        "null",
-    )
+    is_plain = re.fullmatch(r"[A-Za-z][\w./ -]*", value) and value.lower() not in NOT_PLAIN
     return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
@@ -330,8 +340,11 @@ def refresh(table: dict[str, Any], read: list[tuple[str, Release]], today: str) 
         if row.get("status") != "memory":
             releases.setdefault(row["name"], []).append(from_row(row, table["date"]))
     for name, release in read:
-        known = [each for each in releases.get(name, []) if not (each.first == each.last == release.first)]
-        releases[name] = [*known, release]
+        known = releases.get(name, [])
+        same = next((each for each in known if each.first == each.last == release.first), None)
+        if same is not None and release.imports is None:
+            release = release._replace(imports=same.imports, scripts=same.scripts)
+        releases[name] = [*(each for each in known if each is not same), release]
     kept = needed_extras(releases)
     rows = []
     for name, found in releases.items():
@@ -359,13 +372,14 @@ def main() -> None:
     """Read what is asked for and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wheels", type=Path, action="append", default=[], metavar="FOLDER")
+    parser.add_argument("--report", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("names", nargs="*", metavar="NAME[==VERSION]")
     arguments = parser.parse_args()
     table = yaml.load(TABLE.read_bytes(), yaml.BaseLoader)
     today = datetime.now(UTC).date().isoformat()
     wanted = {canonicalize_name(name) for name in arguments.names if "==" not in name}
     wanted = wanted or {row["name"] for row in table["rows"]}
-    read = []
+    read = [each for path in arguments.report for each in read_report(path, today)]
     with tempfile.TemporaryDirectory() as folder:
         pinned = [name for name in arguments.names if "==" in name]
         downloaded(pinned, Path(folder))

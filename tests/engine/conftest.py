@@ -8,6 +8,26 @@ from typing import NoReturn
 
 import pytest
 from engine import CUDA, DEBIAN, PYTHON, Engine, EngineError
+from standing import Row, lines
+
+_TABLE = pytest.StashKey[list[Row]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TABLE] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    rows = config.stash[_TABLE]
+    if rows:
+        terminalreporter.section("the build on paper beside real images")
+        terminalreporter.write("".join(f"{line}\n" for line in lines(rows)))
+
+
+@pytest.fixture
+def table(request: pytest.FixtureRequest) -> list[Row]:
+    """What the summary at the end of the run lists."""
+    return request.config.stash[_TABLE]
 
 
 def give_up(error: EngineError) -> NoReturn:

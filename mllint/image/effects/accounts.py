@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from mllint.image.effects.files import split
@@ -83,15 +84,16 @@ def _add(
     if "$" in name:
         work.unsure(each, f"the shell computes the user {name}", "users")
         return
-    number: Value = uid if uid and uid.isdecimal() else _next_uid(work, is_system, uid)
+    number: Value = uid if uid and uid.isdecimal() else _next_uid(work, each, is_system, uid)
     place: Value = f"{base.rstrip('/')}/{name}" if home is None else home
     if isinstance(place, str) and "$" in place:
         place = Unknown(f"the shell computes {place}")
     work.events.append(User(work.cause(each), name, number, Unknown("the group"), place, makes_home, is_system))
 
 
-def _next_uid(work: Work, is_system: bool, given: str | None) -> Value:
-    """The first ordinary account gets 1000 where the image has none; system accounts take what is free."""
+def _next_uid(work: Work, each: Executed, is_system: bool, given: str | None) -> Value:
+    """The first ordinary account gets 1000 where the image has none; system accounts take what is free. From then on
+    useradd counts on from the highest, and adduser takes the first number that no user and no group has."""
     if given:
         return Unknown(f"the shell computes the uid {given}")
     if is_system or work.view.doubt("users") is not None or not work.base.is_plain:
@@ -99,7 +101,21 @@ def _next_uid(work: Work, is_system: bool, given: str | None) -> Value:
     taken = {event.uid for event in work.events if isinstance(event, User) and not event.is_system}
     if any(isinstance(uid, Unknown) for uid in taken) or _has_ordinary_user(work.base):
         return Unknown("the system picks a free uid")
-    return str(max([999, *(int(uid) for uid in taken if isinstance(uid, str) and 1000 <= int(uid) < 60000)]) + 1)
+    numbers = {int(uid) for uid in taken if isinstance(uid, str) and 1000 <= int(uid) < 60000}
+    if each.name == "useradd" or work.base.family == "rhel":
+        return str(max([999, *numbers]) + 1)
+    if _makes_groups(work):
+        return Unknown("the system picks a uid that no group has")
+    return str(next(number for number in count(1000) if number not in numbers))
+
+
+def _makes_groups(work: Work) -> bool:
+    """Whether a command so far may have made an ordinary group of its own."""
+    return any(
+        each.name in ("groupadd", "addgroup") and not {"-r", "-S", "--system"} & set(each.arguments)
+        for step in (*work.stage.steps_before(work.step), work.step)
+        for each in step.commands
+    )
 
 
 def _has_ordinary_user(base: Base) -> bool:

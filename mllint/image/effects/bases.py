@@ -9,10 +9,11 @@ from mllint import facts
 from mllint.image.events import Cause, Distribution, Installed, Interpreter
 from mllint.image.interpreter import Interpreter as Known
 from mllint.image.names import common_name
+from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mllint.image.base import Base
     from mllint.image.events import Event
@@ -22,17 +23,16 @@ if TYPE_CHECKING:
 
 def events(base: Base, span: Span) -> Iterator[Event]:
     """Its interpreter, and the distributions that are known to be there."""
-    known = base.python
-    if not isinstance(known, Known) or not isinstance(known.prefix, str):
-        return
     cause = Cause(None, span)
-    found = _interpreter(base, known, known.prefix, cause)
+    found = interpreter(base, cause)
+    if found is None:
+        return
     yield found
     scripts = "/usr/local/bin" if "/usr/local/lib" in found.site else found.bin
     versions: dict[str, Value] = dict(base.distributions or {})
     if base.distributions is None:
         versions = {name: Unknown(f"the release of {name} in {base.text} is not known") for name in preinstalled(base)}
-        if known.has_pip is True:
+        if found.has_pip is True:
             versions["pip"] = Unknown(f"the release of pip in {base.text} is not known")
     for name, version in versions.items():
         version = version or Unknown(f"the release of {name} in {base.text} is not described")
@@ -41,8 +41,31 @@ def events(base: Base, span: Span) -> Iterator[Event]:
     yield Installed(cause, found.site, is_complete, f"which packages {base.text} has is not known")
 
 
-def _interpreter(base: Base, known: Known, prefix: str, cause: Cause) -> Interpreter:
-    minor = ".".join(known.version.split(".")[:2]) if isinstance(known.version, str) else "X"
+def interpreter(base: Base, cause: Cause, is_there: bool = False) -> Interpreter | None:
+    """Its Python, in a folder of an unknown name where nobody knows in which; None where it has none, or where only
+    somebody who sees it run knows that it `is_there`."""
+    known = base.python
+    if isinstance(known, Known):
+        prefix = known.prefix if isinstance(known.prefix, str) else UNKNOWN_FOLDER + base.text
+        return _placed(base, cause, prefix, known.version, known.names, known.has_pip, known.is_externally_managed)
+    folder: str | None = base.row.get("prefix")
+    if known is None or (folder is None and not is_there):
+        return None
+    has_pip: bool | Unknown = {"yes": True, "no": False}.get(base.row.get("pip", ""), known)
+    names = tuple(base.row.get("names", "python python3").split())
+    return _placed(base, cause, folder or UNKNOWN_FOLDER + base.text, known, names, has_pip, known)
+
+
+def _placed(
+    base: Base,
+    cause: Cause,
+    prefix: str,
+    version: Value,
+    names: Iterable[str],
+    has_pip: bool | Unknown,
+    is_managed: bool | Unknown,
+) -> Interpreter:
+    minor = ".".join(version.split(".")[:2]) if isinstance(version, str) else "X"
     kind: Literal["image", "system", "conda"] = "image"
     site = f"{prefix}/lib/python{minor}/site-packages"
     if "conda" in prefix or "mamba" in prefix:
@@ -51,16 +74,7 @@ def _interpreter(base: Base, known: Known, prefix: str, cause: Cause) -> Interpr
         kind = "system"
         if base.family in ("debian", "ubuntu"):
             site = f"/usr/local/lib/python{minor}/dist-packages"
-    return Interpreter(
-        cause,
-        prefix,
-        known.version,
-        kind,
-        frozenset(known.names),
-        known.is_externally_managed,
-        known.has_pip,
-        site,
-    )
+    return Interpreter(cause, prefix, version, kind, frozenset(names), is_managed, has_pip, site)
 
 
 def preinstalled(base: Base) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING
 
 from mllint.image.copies import relative
@@ -17,12 +18,17 @@ from mllint.image.events import (
     Put,
     Unsure,
 )
+from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:
     from mllint.image.copies import Copy, CopySource
     from mllint.image.effects.work import Work
     from mllint.image.view import View
+
+# Programs that images of nothing else have in their root folder.
+_LONE_PROGRAMS = frozenset({"uv", "uvx", "lambda-adapter", "executor"})
+_FILE = re.compile(r"\.(?:py|sh|txt|json|toml|ya?ml|conf|cfg|pem|crt|so(?:\.\d+)*)$")
 
 
 def carry_out(work: Work, copy: Copy) -> None:
@@ -33,10 +39,18 @@ def carry_out(work: Work, copy: Copy) -> None:
         _heredoc(work, copy, cause, owner, heredoc.name)
     for source in copy.sources:
         if copy.origin == "context" and not source.is_remote:
-            work.events.append(FromContext(cause, copy, source, owner))
+            work.events.append(FromContext(cause, copy, source, owner, _is_into_folder(work, copy)))
             _unpack(work, copy, source, cause)
         else:
             _from_elsewhere(work, copy, source, cause, owner)
+
+
+def _is_into_folder(work: Work, copy: Copy) -> bool | None:
+    """Whether the destination is a folder by now; None where nobody knows."""
+    if copy.is_into_folder or isinstance(copy.destination, Unknown):
+        return copy.is_into_folder
+    found = work.view.find(copy.destination)
+    return None if isinstance(found, Unknown) else found is not None and found.kind == "folder"
 
 
 def _owner(work: Work, copy: Copy) -> Value:
@@ -49,7 +63,8 @@ def _heredoc(work: Work, copy: Copy, cause: Cause, owner: Value, name: str) -> N
         return
     inside = copy.destination.endswith("/") or len(copy.step.instruction.heredocs) > 1
     path = posixpath.join(copy.destination, name) if inside else copy.destination
-    work.events.append(Put(cause, path, "file", owner, 0o644))
+    mode = 0o644 if copy.mode is None else copy.mode if isinstance(copy.mode, int) else None
+    work.events.append(Put(cause, path, "file", owner, mode))
 
 
 def _unpack(work: Work, copy: Copy, source: CopySource, cause: Cause) -> None:
@@ -100,9 +115,15 @@ def _from_image(work: Work, copy: Copy, cause: Cause, path: str, folder: str, ow
     """From another image: what is named is there, or there would be no image; what a folder holds nobody knows."""
     name = posixpath.basename(path)
     place = posixpath.join(folder, name) if copy.is_into_folder and name else folder
-    work.events.append(Unsure(cause, f"nobody knows what {path} of another image holds", EVERYTHING, folder))
+    is_file = (
+        name in _LONE_PROGRAMS
+        or posixpath.basename(posixpath.dirname(path)) in ("bin", "sbin")
+        or _FILE.search(name) is not None
+    )
+    if not is_file:
+        work.events.append(Unsure(cause, f"nobody knows what {path} of another image holds", EVERYTHING, folder))
     if place != "/":
-        work.events.append(Put(cause, place, "unknown", owner, None))
+        work.events.append(Put(cause, place, "file" if is_file else "unknown", owner, None))
 
 
 def _take_along(work: Work, view: View, cause: Cause, path: str, folder: str) -> None:
@@ -123,11 +144,11 @@ def _take_along(work: Work, view: View, cause: Cause, path: str, folder: str) ->
         elif isinstance(event, Distribution):
             site = moved(event.site)
             if site is not None:
-                scripts = moved(event.scripts) or f"//{event.scripts}"
+                scripts = moved(event.scripts) or UNKNOWN_FOLDER + event.scripts
                 here = event.cause._replace(is_sure=event.cause.is_sure)
                 work.events.append(event._replace(cause=here, site=site, scripts=scripts))
             elif moved(event.scripts) is not None:
-                work.events.append(event._replace(site=f"//{event.site}", scripts=moved(event.scripts) or ""))
+                work.events.append(event._replace(site=UNKNOWN_FOLDER + event.site, scripts=moved(event.scripts) or ""))
         elif isinstance(event, Installed):
             site = moved(event.site)
             if site is not None:

@@ -7,51 +7,87 @@ import re
 from typing import TYPE_CHECKING
 
 from mllint.image import python
+from mllint.image.effects import bases
 from mllint.image.effects.files import split
 from mllint.image.events import Distribution, Gone, Interpreter, Put
 from mllint.image.values import Unknown, Value
+from mllint.image.view import covers
+from mllint.sources.requirements import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.image.view import View
     from mllint.sources.shell_tree import Word
 
 _WITH_SYSTEM = "--system-site-packages"
+_FIRST_WITHOUT_SETUPTOOLS = 12
+"""The minor release of Python 3 whose ensurepip brings pip alone."""
+_OUTPUTS = ("--output-file", "--output")
 _UV_VALUES = ("--python", "--prompt", "--seed-packages", "--cache-dir", "--index-url", "--project", "--directory")
-_CONDA_MINOR = re.compile(r"(?:[\w-]+::)?python(?:\s*[=<>!~]=?=?\s*|=)(3(?:\.\d+){0,2})")
 
 
 def interpreter_of(work: Work, each: Executed, name: str) -> Interpreter | Unknown | None:
     """The interpreter behind `python`, `python3`, `/opt/venv/bin/pip` … as a command of the step finds it."""
     folder, _, program = name.rpartition("/")
-    if re.fullmatch(r"pip[0-9.]*", program):
-        name = posixpath.join(folder, program.replace("pip", "python", 1)) if folder else "python" + program[3:]
     path = work.variable(each, "PATH")
-    place = work.path(each, name) if folder else None
-    found = python.interpreter(work.view, place if isinstance(place, str) else name, path)
-    if found is None and not folder and program == "pip":
+    is_pip = re.fullmatch(r"pip[0-9.]*", program) is not None
+    if is_pip:
+        place = work.path(each, folder) if folder else None
+        folders = [place] if isinstance(place, str) else [] if isinstance(path, Unknown) else work.view.search(path)
+        owner = next((found for each_one in folders if (found := _of_pip(work.view, each_one, program))), None)
+        if owner is not None:
+            return owner
+        name = posixpath.join(folder, program.replace("pip", "python", 1))
+    found = _named(work, each, name, path)
+    if found is None and is_pip and not folder:
         # Where only python3 is there, its package of pip brings `pip` too.
-        found = python.interpreter(work.view, "python3", path)
-    return found
+        found = _named(work, each, "python3", path)
+    if isinstance(found, Interpreter) or folder or not isinstance(work.base.python, Unknown) or not each.is_sure:
+        return found
+    # What runs is there, though nobody knows what it is.
+    own = bases.interpreter(work.base, work.cause(each), is_there=True)
+    if own is not None:
+        work.events.append(own)
+    return own
+
+
+def _named(work: Work, each: Executed, name: str, path: Value | None) -> Interpreter | Unknown | None:
+    place = work.path(each, name) if "/" in name else name
+    return python.interpreter(work.view, place if isinstance(place, str) else name, path)
+
+
+def _of_pip(view: View, folder: str, program: str) -> Interpreter | Unknown | None:
+    """Whose packages the pip of a folder installs."""
+    for event in view.behind():
+        if isinstance(event, Put) and event.path == f"{folder}/{program}" and isinstance(event.target, str):
+            target = posixpath.normpath(posixpath.join(folder, event.target))
+            return _of_pip(view, *target.rsplit("/", 1)) if target != event.path else None
+        if isinstance(event, Gone) and event.cause.is_sure and covers(event.path, f"{folder}/{program}"):
+            return None
+        found: Interpreter | None = None
+        if isinstance(event, Interpreter) and event.bin == folder and event.has_pip is True:
+            found = event
+        elif isinstance(event, Distribution) and event.name == "pip" and event.scripts == folder:
+            found = None if event.is_removed else python.by_site(view, event.site)
+        if found is not None and program in ("pip", "pip3", f"pip{found.minor}"):
+            return found if event.cause.is_sure else Unknown(f"whether {folder}/{program} is there depends on a branch")
+    return None
 
 
 def _python(work: Work, each: Executed) -> None:
-    """`python -m venv`, `python setup.py install`, or anything else, which may write files."""
+    """`python -m venv`, `python -m pip uninstall`, or anything else, which may write files."""
     values = [word.value for word in each.words[1:]]
     if values[:2] in (["-m", "venv"], ["-m", "virtualenv"]):
         operands, options = split(each._replace(words=each.words[2:]), "p", ("--prompt", "--python"))
         base = interpreter_of(work, each, each.words[0].value)
         for word in operands:
             make(work, each, word, base, "--without-pip" not in options, _WITH_SYSTEM in options)
-    elif values[:2] == ["-m", "ensurepip"] or values[-1:] in (["--version"], ["-V"]):
-        return
-    elif values[:1] == ["setup.py"] or "get-pip.py" in " ".join(values):
-        work.unsure(each, f"nobody can follow {' '.join(values)}", "files", "distributions", "programs")
-    elif values[:2] == ["-m", "pip"] or values[:2] == ["-m", "compileall"]:
-        return
-    else:
+    elif values[:2] == ["-m", "pip"]:
+        _pip(work, each._replace(words=each.words[2:]))
+    elif values[-1:] not in (["--version"], ["-V"]) and values[:2] != ["-m", "compileall"]:
         work.unsure(each, f"nobody can follow what {each.words[0].value} runs", "files")
 
 
@@ -74,8 +110,15 @@ def make(
     work.events.append(
         Interpreter(cause, path, version, "venv", frozenset(names), False, has_pip, site, made_from, sees_system)
     )
-    if has_pip:
-        work.events.append(preinstalled(work, each, "pip", site, f"{path}/bin"))
+    for name in _seeds(minor) if has_pip else ():
+        work.events.append(preinstalled(work, each, name, site, f"{path}/bin"))
+
+
+def _seeds(minor: str | None) -> tuple[str, ...]:
+    """What comes with pip: setuptools too before Python 3.12."""
+    if minor is not None and int(minor.partition(".")[2]) < _FIRST_WITHOUT_SETUPTOOLS:
+        return "pip", "setuptools"
+    return ("pip",)
 
 
 def preinstalled(work: Work, each: Executed, name: str, site: str, scripts: str) -> Distribution:
@@ -100,8 +143,12 @@ def _uv(work: Work, each: Executed) -> None:
             _uv_venv(work, each)
         case ["python", "install"]:
             _uv_python(work, each, values[2:])
-        case ["pip", ("uninstall" | "list" | "freeze" | "check" | "show" | "compile" | "tree")] | [
-            ("cache" | "lock" | "export" | "version" | "tree" | "self" | "init"),
+        case ["pip", "compile"] | [("export" | "lock" | "init"), *_]:
+            _writes(work, each)
+        case ["pip", "uninstall"]:
+            _uv_uninstall(work, each, values[2:])
+        case ["pip", ("list" | "freeze" | "check" | "show" | "tree")] | [
+            ("cache" | "version" | "tree" | "self"),
             *_,
         ]:
             return
@@ -126,13 +173,27 @@ def uv_python(work: Work, each: Executed, chosen: Value | None) -> Interpreter |
     where the version is not there."""
     if isinstance(chosen, Unknown) and "not set in this file" not in chosen.reason:
         return chosen
+    is_own = _wants_own(work, each)
     if not isinstance(chosen, str) or not chosen:
+        if is_own:
+            return Unknown("which Python uv downloads is not known")
         found = interpreter_of(work, each, "python3")
         return found if found is not None else interpreter_of(work, each, "python")
     if re.fullmatch(r"3\.\d+(?:\.\d+)?", chosen):
+        if is_own:
+            return _downloaded(work, each, chosen)
         found = interpreter_of(work, each, "python" + ".".join(chosen.split(".")[:2]))
         return found if isinstance(found, Interpreter) else _downloaded(work, each, chosen)
     return interpreter_of(work, each, chosen)
+
+
+def _wants_own(work: Work, each: Executed) -> bool:
+    """Whether uv is told to take none but its own builds of Python."""
+    words = " ".join(each.arguments)
+    if "--managed-python" in each.arguments or re.search(r"--python-preference[= ]only-managed", words):
+        return True
+    preference, managed = (work.variable(each, name) for name in ("UV_PYTHON_PREFERENCE", "UV_MANAGED_PYTHON"))
+    return preference == "only-managed" or managed in ("1", "true")
 
 
 def _downloaded(work: Work, each: Executed, version: str) -> Interpreter | Unknown:
@@ -177,34 +238,51 @@ def _pip(work: Work, each: Executed) -> None:
     values = [word.value for word in each.words[1:] if not word.value.startswith("-")]
     if values[:1] != ["uninstall"]:
         return
-    found = interpreter_of(work, each, each.words[0].value)
+    _uninstall(work, each, interpreter_of(work, each, each.words[0].value), values[1:])
+
+
+def _uninstall(work: Work, each: Executed, found: Interpreter | Unknown | None, names: list[str]) -> None:
+    """Distributions are taken out of an interpreter."""
     if isinstance(found, Interpreter):
-        for name in values[1:]:
-            normal = re.sub(r"[-_.]+", "-", name).lower()
+        for name in names:
             gone = Distribution(
-                work.cause(each), normal, "", frozenset(), found.site, found.bin, "pip", None, is_removed=True
+                work.cause(each), normalised(name), "", frozenset(), found.site, found.bin, "pip", is_removed=True
             )
             work.events.append(gone)
 
 
+def _uv_uninstall(work: Work, each: Executed, names: list[str]) -> None:
+    """From the active environment, or with `--system` from the first Python on PATH."""
+    if "--system" in each.arguments:
+        _uninstall(work, each, uv_python(work, each, None), names)
+        return
+    active = work.variable(each, "VIRTUAL_ENV")
+    found = python.by_prefix(work.view, active) if isinstance(active, str) else None
+    if found is None or any(option in each.arguments for option in ("-p", "--python", "-r", "--requirements")):
+        work.unsure(each, "nobody can follow this call of uv", "distributions")
+    else:
+        _uninstall(work, each, found, names)
+
+
+def _writes(work: Work, each: Executed) -> None:
+    """`uv pip compile`, `uv export`, `poetry lock` …: the file that an option names, else one they name themselves."""
+    outputs = split(each, "o", _OUTPUTS)[1]
+    named = [outputs[name] for name in ("-o", *_OUTPUTS) if name in outputs]
+    for path in named:
+        work.put(
+            each, work.path(each, path if "$" not in path else Unknown(f"the shell computes {path}")), "file", 0o644
+        )
+    if not named and {"lock", "init"} & set(each.arguments):
+        work.unsure(each, f"nobody knows where {each.name} writes", "files")
+
+
+def _poetry(work: Work, each: Executed) -> None:
+    if {"export", "lock", "init"} & set(each.arguments):
+        _writes(work, each)
+
+
 def _nothing(work: Work, each: Executed) -> None:
     """Configures, and installs nothing by itself."""
-
-
-def piped(work: Work, each: Executed) -> None:
-    """A shell without operands reads a script from what stands in front of it in the pipe."""
-    urls = [word.value for other in work.step.commands for word in other.words if "://" in word.value]
-    text = " ".join(urls)
-    home = work.view.resolve("~/.local/bin", work.state)
-    if "astral.sh/uv" in text and isinstance(home, str):
-        folder = work.variable(each, "UV_INSTALL_DIR") or work.variable(each, "XDG_BIN_HOME")
-        place = folder if isinstance(folder, str) else home
-        for name in ("uv", "uvx"):
-            work.put(each, f"{place}/{name}", "file", 0o755)
-    elif "nodesource" in text or "deb.nodesource" in text:
-        work.unsure(each, "a script of nodesource adds a repository", "files")
-    else:
-        work.unsure(each, f"nobody can follow the script of {text or 'the pipe'}", "files", "programs", "distributions")
 
 
 EFFECTS: dict[str, Callable[[Work, Executed], None]] = {
@@ -215,7 +293,7 @@ EFFECTS: dict[str, Callable[[Work, Executed], None]] = {
     "conda": _conda,
     "mamba": _conda,
     "micromamba": _conda,
-    "poetry": _nothing,
+    "poetry": _poetry,
     "pipenv": _nothing,
     "pipx": _nothing,
 }

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
     from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.image.events import Scope
     from mllint.sources.shell_tree import Word
 
-_MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]+(?:,[ugoa]*[-+=][rwxXst]+)*")
+_MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]+|[ugo])(?:,[ugoa]*[-+=](?:[rwxXst]+|[ugo]))*")
+
+_FOLDERS_OF_PROGRAMS = frozenset({"/", "/usr", "/usr/local", "/usr/local/bin", "/usr/bin"})
+_PYTHONS = re.compile(r"python|conda|mamba|venv", re.IGNORECASE)
 
 
 def split(each: Executed, with_value: str = "", long_values: tuple[str, ...] = ()) -> tuple[list[Word], dict[str, str]]:
@@ -213,8 +217,12 @@ def _unpack(work: Work, each: Executed) -> None:
     path = work.path(each, _literal(work, each, folder))
     if "-t" in options or "-l" in options:
         return
-    about = ("files", "programs") if path in ("/", "/usr", "/usr/local", "/usr/local/bin", "/usr/bin") else ("files",)
     below = path if isinstance(path, str) else "/"
+    about: list[Scope] = ["files"]
+    if below in _FOLDERS_OF_PROGRAMS:
+        about.append("programs")
+    if below not in _FOLDERS_OF_PROGRAMS or any(_PYTHONS.search(word.value) for word in each.words):
+        about.append("interpreters")
     work.unsure(each, f"nobody knows what {each.name} unpacks", *about, below=below)
 
 

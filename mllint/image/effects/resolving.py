@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING
 
 from mllint.image import python
-from mllint.image.effects import projects
+from mllint.image.effects import conda, projects
 from mllint.image.effects.environments import interpreter_of, uv_python
+from mllint.image.effects.targets import Target, applies, is_set, note, pinned, target_of
 from mllint.image.events import Distribution, Installed, Interpreter
 from mllint.image.values import Unknown, Value
-from mllint.sources.markers import Environment, holds
-from mllint.sources.requirements import Editable, Invalid, Requirement, normalised
+from mllint.sources.requirements import Editable, Invalid, Requirement
 
 if TYPE_CHECKING:
     from mllint.image.effects.work import Work
     from mllint.image.packages import Closure, Install
     from mllint.sources.requirements import RequirementsFile
-    from mllint.sources.text import Source, Span
 
-_TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
-
-
-class Target(NamedTuple):
-    """Where an install goes."""
-
-    site: str
-    scripts: str
-    minor: Value
+_WHEEL = re.compile(r"(?:^|/)(?P<name>[\w.]+)-(?P<version>[^-/]+)(?:-[^/]*)?\.whl(?:\[(?P<extras>[^]]*)])?$")
+"""The file name of a wheel, which may hold a pattern of the shell behind the name."""
 
 
 def install(work: Work, call: Install) -> None:
@@ -41,8 +34,10 @@ def install(work: Work, call: Install) -> None:
         if isinstance(target, Target):
             _requested(work, call, target)
         else:
-            reason = target.reason if target else f"{call.executed.words[0].value} belongs to no known Python"
+            reason = target.reason if target else f"which Python {call.executed.words[0].value} belongs to is not known"
             work.unsure(call.executed, reason, "distributions", "programs")
+    elif name in ("conda", "micromamba"):
+        conda.install(work, call)
     else:
         projects.install(work, call)
 
@@ -52,11 +47,6 @@ def _wheels(work: Work, call: Install) -> None:
     path = work.path(call.executed, folder[-1]) if folder else work.path(call.executed, ".")
     below = path if isinstance(path, str) else "/"
     work.unsure(call.executed, "the names of the wheels are not known", "files", below=below)
-
-
-def is_set(value: Value | None) -> bool:
-    """Whether a variable that switches something on does."""
-    return isinstance(value, str) and value.lower() in _TRUE
 
 
 def _given(call: Install, *names: str) -> Value | None:
@@ -73,12 +63,15 @@ def _pip_target(work: Work, call: Install) -> Target | Unknown | None:
     found = interpreter_of(work, each, chosen if isinstance(chosen, str) else program)
     if each.runner:
         found = projects.runner_environment(work, each) or found
-    if not isinstance(found, Interpreter):
-        return found
-    return _placed(work, call, found, "PIP")
+    return _placed(work, call, found, "PIP") if isinstance(found, Interpreter) else found
 
 
 def _placed(work: Work, call: Install, found: Interpreter, tool: str) -> Target | Unknown:
+    place = _place(work, call, found, tool)
+    return place._replace(interpreter=found) if isinstance(place, Target) else place
+
+
+def _place(work: Work, call: Install, found: Interpreter, tool: str) -> Target | Unknown:
     """Into the interpreter, or where `--target`, `--prefix`, `--root` and `--user` say."""
     each = call.executed
     folder = _given(call, "-t", "--target") or work.variable(each, f"{tool}_TARGET")
@@ -99,8 +92,7 @@ def _placed(work: Work, call: Install, found: Interpreter, tool: str) -> Target 
         state = work.state
         place = python.user_site(work.view, found, state)
         return place if isinstance(place, Unknown) else Target(*place, found.minor)
-    scripts = "/usr/local/bin" if "/usr/local/lib" in found.site else found.bin
-    return Target(found.site, scripts, found.minor)
+    return target_of(found)
 
 
 def _is_unset(value: Value) -> bool:
@@ -115,9 +107,9 @@ def _falls_back(work: Work, call: Install, found: Interpreter) -> bool:
 def _uv_target(work: Work, call: Install) -> Target | Unknown | None:
     """uv takes a virtual environment that is active or in `.venv`, or with `--system` the first Python on PATH."""
     each = call.executed
-    chosen = _given(call, "-p", "--python")
+    chosen = _given(call, "-p", "--python") or work.variable(each, "UV_PYTHON")
     found: Interpreter | Unknown | None = None
-    if chosen is not None:
+    if chosen is not None and not _is_unset(chosen):
         path = work.path(each, chosen) if isinstance(chosen, str) and "/" in chosen else None
         by_folder = python.by_prefix(work.view, path) if isinstance(path, str) else None
         found = by_folder or uv_python(work, each, path or chosen)
@@ -129,6 +121,10 @@ def _uv_target(work: Work, call: Install) -> Target | Unknown | None:
         found = uv_python(work, each, None)
     else:
         found = active_environment(work, call)
+        is_told = any(isinstance(work.variable(each, name), Unknown) for name in ("VIRTUAL_ENV", "UV_SYSTEM_PYTHON"))
+        if found is None and is_told and each.is_sure:
+            # One that the base names in a variable: without it uv would have stopped.
+            found = uv_python(work, each, None)
     return _placed(work, call, found, "UV") if isinstance(found, Interpreter) else found
 
 
@@ -152,8 +148,14 @@ def _requested(work: Work, call: Install, target: Target) -> None:
     """What the command line and the files name, by the markers that hold here."""
     read = work.stage.closure(call)
     reasons = [] if read.is_complete else ["a requirements file that it reads is not known"]
-    for asked in call.requirements:
-        reasons += _asked(work, call, target, asked, None)
+    for word, asked in zip(call.operands, call.requirements, strict=False):
+        wheel = _WHEEL.search(word.value)
+        if wheel is not None:
+            extras = frozenset((wheel["extras"] or "").split(",")) - {""}
+            version: Value = Unknown("the file decides") if "*" in wheel["version"] else wheel["version"]
+            note(work, call, target, wheel["name"], version, extras)
+        else:
+            reasons += _asked(work, call, target, asked, None)
     for path, file in read.files.items():
         for line in file.lines:
             if isinstance(line, Requirement | Editable | Invalid):
@@ -161,7 +163,8 @@ def _requested(work: Work, call: Install, target: Target) -> None:
     for word in call.values("-e", "--editable"):
         reasons += projects.project(work, call, target, word.value, None)
     cause = work.cause(call.executed)
-    work.events.append(Installed(cause, target.site, not reasons, reasons[0] if reasons else ""))
+    reason = reasons[0] if reasons else ""
+    work.events.append(Installed(cause, target.site, not reasons, reason, interpreter=target.interpreter))
     _limit(work, call, read)
 
 
@@ -177,38 +180,20 @@ def _asked(
         return ["a requirement is not valid"]
     place = (where[1].source, line.span) if where is not None else None
     if isinstance(line, Editable):
-        folder = posixpath.join(posixpath.dirname(where[0]), line.url) if where else line.url
+        folder = _with_extras(where, line.url, line.extras)
         return projects.project(work, call, target, folder, place, line.key, in_context=where is not None)
     if line.marker is not None and not applies(line.marker, target.minor):
         return []
     if line.key is None or (line.url is not None and line.url.startswith((".", "/"))):
-        folder = posixpath.join(posixpath.dirname(where[0]), line.url or "") if where else line.url or line.text
+        folder = _with_extras(where, line.url or line.text, line.extras)
         return projects.project(work, call, target, folder, place, line.key, in_context=where is not None)
-    version: Value = line.exact_version or Unknown(f"{line.key} is not pinned")
-    note(work, call, target, line.key, version, frozenset(line.extras), place)
+    note(work, call, target, line.key, pinned(line), frozenset(line.extras), place)
     return []
 
 
-def applies(marker: str, minor: Value) -> bool:
-    """Whether a marker holds on Linux for a version of Python, 3.11 where it is not known."""
-    return holds(marker, Environment(minor if isinstance(minor, str) else "3.11"))
-
-
-def note(
-    work: Work,
-    call: Install,
-    target: Target,
-    name: str,
-    version: Value,
-    extras: frozenset[str] = frozenset(),
-    place: tuple[Source, Span] | None = None,
-) -> None:
-    """Write a distribution into the log."""
-    cause = work.cause(call.executed)
-    event = Distribution(
-        cause, normalised(name), version, extras, target.site, target.scripts, call.manager.name, place
-    )
-    work.events.append(event)
+def _with_extras(where: tuple[str, RequirementsFile] | None, path: str, extras: tuple[str, ...]) -> str:
+    folder = posixpath.join(posixpath.dirname(where[0]), path) if where is not None else path
+    return f"{folder}[{','.join(extras)}]" if extras and not folder.endswith("]") else folder
 
 
 def _limit(work: Work, call: Install, read: Closure) -> None:

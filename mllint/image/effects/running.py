@@ -7,13 +7,15 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mllint import facts
-from mllint.image.commands import from_text
+from mllint.image.commands import from_text, shell_text
 from mllint.image.copies import context_path
-from mllint.image.effects import accounts, environments, files, resolving, system
+from mllint.image.effects import accounts, environments, files, installers, resolving, system
 from mllint.image.events import EVERYTHING, Cause, Unsure
 from mllint.image.events import Scope as About
 from mllint.image.scope import Scope
 from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.image.values import Unknown
+from mllint.image.view import Node
 from mllint.sources.text import Logical, Span
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ _EFFECTS: dict[str, Effect] = {
     **accounts.EFFECTS,
     **system.EFFECTS,
     **environments.EFFECTS,
+    **installers.EFFECTS,
 }
 _MAX_DEPTH = 4
+_BIN = re.compile(r"(?:^|/)s?bin/[^/]+$")
 _SETTINGS = re.compile(
     r"(?:^|/)(?:activate|conda\.sh|\.?bashrc|\.?profile|env(?:ironment)?|os-release|\.env|setup\.(?:ba)?sh)$"
 )
@@ -45,7 +49,7 @@ _ABOUT: dict[str, frozenset[About]] = {
 def carry_out(work: Work) -> None:
     """Write what a RUN does into the log."""
     instruction = work.step.instruction
-    if not work.step.commands and instruction.keyword == "RUN":
+    if not work.step.has_posix_shell or (not instruction.is_exec_form and shell_text(instruction) is None):
         _opaque(work)
     for each in work.step.commands:
         _carry_out(work, each, 0)
@@ -63,16 +67,14 @@ def _carry_out(work: Work, each: Executed, depth: int) -> None:
     for redirect in each.command.redirects:
         if redirect.operator in (">", ">>", ">|") and redirect.target is not None:
             work.put(each, work.path(each, redirect.target), "file")
-    install = next((one for one in work.step.installs if one.executed is each), None)
+    install = work.install(each)
     if install is not None and install.manager.language == "python":
         resolving.install(work, install)
         return
-    effect = _EFFECTS.get(_plain_name(each.name))
+    effect = installers.of_script(each) or _EFFECTS.get(_plain_name(each.name))
     if effect is not None:
         effect(work, each)
-    elif each.name in POSIX_SHELLS and all(word.value.startswith("-") for word in each.words[1:]):
-        environments.piped(work, each)
-    elif not _is_script(work, each, depth):
+    elif not _is_script(work, each, depth) and not installers.script_of_conda(work, each):
         _as_in_table(work, each)
 
 
@@ -89,19 +91,30 @@ def _is_script(work: Work, each: Executed, depth: int) -> bool:
         if not operands:
             return False
         path = operands[0]
-    elif "/" not in path.value:
+    elif "/" not in path.value and _plain_name(each.name) in _changes():
         return False
-    place = work.path(each, path)
+    place = work.path(each, path) if "/" in path.value or path is not each.words[0] else _on_path(work, each)
     found = context_path(work.stage, work.step, place) if isinstance(place, str) else None
     source = work.stage.build.context.text(found) if found else None
     if source is None or depth >= _MAX_DEPTH or not _is_shell(source.text):
         return False
     scope = Scope(work.state, each.directory)
     scope.variables |= each.environment
+    scope.variables |= scope.arguments(each.words[each.words.index(path) + 1 :])
     for inner in from_text(Logical.of(source, Span(0, len(source.text))), scope):
         sure = inner.is_certain and each.is_certain
         _carry_out(work, inner._replace(span=each.span, is_certain=sure, may_fail=each.may_fail), depth + 1)
     return True
+
+
+def _on_path(work: Work, each: Executed) -> str | None:
+    """Where a program lies that a COPY brought."""
+    path = work.variable(each, "PATH")
+    for folder in () if isinstance(path, Unknown) else work.view.search(path):
+        node = work.view.find(f"{folder}/{each.name}")
+        if isinstance(node, Node):
+            return node.path if node.origin else None
+    return None
 
 
 def _is_shell(text: str) -> bool:
@@ -114,8 +127,13 @@ def _as_in_table(work: Work, each: Executed) -> None:
         if each.arguments and not _SETTINGS.search(each.arguments[0]):
             work.unsure(each, f"nobody can follow {each.arguments[0]}", "files")
         return
-    changes = _changes().get(_plain_name(each.name), "all")
-    if changes == "all" and _is_question(each):
+    path = each.words[0].value
+    # A program that lies on PATH is no installer of Python packages, or it would have a row; a script may do anything.
+    is_script = each.name in POSIX_SHELLS or ("/" in path and not _BIN.search(path))
+    unlisted = "all" if is_script else "programs"
+    table = _changes()
+    changes = table.get("/".join(path.split("/")[-2:]), table.get(_plain_name(each.name), unlisted))
+    if _is_question(each):
         changes = "nothing"
     if _ABOUT[changes]:
         work.unsure(each, f"nobody can follow what {each.words[0].value} does", *sorted(_ABOUT[changes]))

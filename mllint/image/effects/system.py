@@ -23,12 +23,15 @@ _NO_PROGRAMS = re.compile(
     r"|(?:python3?|py3)-(?!pip|venv|full|dev|minimal|setuptools)[\w.+-]+|ca-certificates[\w-]*|tzdata|locales(?:-all)?|gnupg2?"
     r"|apt-(?:utils|transport-https)|software-properties-common|dirmngr|linux-headers|musl-dev|readline[\w-]*|xz-libs"
 )
+_WITH_PIP = ("pip", "setuptools", "wheel")
+_WHEEL_ALONE = 13
+"""The minor release of Python 3 since which Debian's pip comes without setuptools, and its wheel with packaging."""
 _PYTHON = re.compile(r"(?:python|py)(3?)(?:\.?(\d+))?(-minimal|-full|-pip|-venv|-dev|-devel|-distutils|-virtualenv)?")
 
 
 def _manage(work: Work, each: Executed) -> None:
     """What one call of apt, apk or dnf installs or removes."""
-    install = next((one for one in work.step.installs if one.executed is each), None)
+    install = work.install(each)
     if install is not None and install.manager.language == "":
         cause = work.cause(each)
         for word in install.operands:
@@ -43,17 +46,21 @@ def _manage(work: Work, each: Executed) -> None:
         for word in each.words[1:]:
             name = word.value
             if not name.startswith("-") and name not in _REMOVALS:
-                names = _programs(work, name) or frozenset({name})
-                work.events.append(Programs(work.cause(each), name, names, True))
+                gone = _programs(work, work.cause(each), name)
+                work.events.append(gone._replace(names=gone.names or frozenset({name}), is_removed=True))
 
 
 def _package(work: Work, each: Executed, cause: Cause, name: str) -> None:
-    work.events.append(Programs(cause, name, _programs(work, name)))
+    work.events.append(_programs(work, cause, name))
     if name == "python-is-python3":
+        _python(work, cause, _match("python3"))
         work.put(each, "/usr/bin/python", "link", 0o777, "/usr/bin/python3")
     match = _PYTHON.fullmatch(name)
     if match is not None:
         _python(work, cause, match)
+        if name == "python3-pip":
+            for brought in _with_pip(work):
+                _packaged_distribution(work, cause, brought)
     elif work.base.family in ("debian", "ubuntu") and name.startswith("python3-"):
         _packaged_distribution(work, cause, name.removeprefix("python3-"))
     elif work.base.family == "alpine" and name == "py3-pip":
@@ -68,8 +75,16 @@ def _match(name: str) -> re.Match[str]:
     return match
 
 
+def _with_pip(work: Work) -> tuple[str, ...]:
+    """The distributions of the package python3-pip and of those it depends on."""
+    minor = _default_minor(work)
+    if work.base.family not in ("debian", "ubuntu") or isinstance(minor, Unknown):
+        return ("pip",)
+    return ("pip", "wheel", "packaging") if int(minor.partition(".")[2]) >= _WHEEL_ALONE else _WITH_PIP
+
+
 def _packaged_distribution(work: Work, cause: Cause, name: str) -> None:
-    if name in ("pip", "venv", "dev", "setuptools", "wheel", "distutils", "full", "minimal", "apt"):
+    if name in ("venv", "dev", "distutils", "full", "minimal", "apt"):
         return
     python = system_python(work)
     if python is not None:
@@ -169,17 +184,19 @@ def release(family: str | None, suite: Value | None) -> dict[str, str] | None:
     return None
 
 
-def _programs(work: Work, package: str) -> frozenset[str] | None:
-    """The programs that a package brings; None where nobody knows."""
-    named = _table().get(package)
-    if named is not None:
-        return named
-    return frozenset() if _NO_PROGRAMS.fullmatch(package) or _PYTHON.fullmatch(package) else None
+def _programs(work: Work, cause: Cause, package: str) -> Programs:
+    """The programs that a package brings."""
+    row = _table().get((work.base.family or "", package))
+    if row is None:
+        brings_none = _NO_PROGRAMS.fullmatch(package) or _PYTHON.fullmatch(package)
+        return Programs(cause, package, frozenset() if brings_none else None)
+    names, perhaps = (frozenset(row.get(column, "").split()) for column in ("programs", "perhaps"))
+    return Programs(cause, package, names, False, perhaps, row["status"] == "verified")
 
 
 @cache
-def _table() -> dict[str, frozenset[str]]:
-    return {row["package"]: frozenset(row["programs"].split()) for row in facts.rows("system_packages")}
+def _table() -> dict[tuple[str, str], dict[str, str]]:
+    return {(family, row["package"]): row for row in facts.rows("system_packages") for family in row["family"].split()}
 
 
 def _alternatives(work: Work, each: Executed) -> None:

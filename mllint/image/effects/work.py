@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mllint.image.events import Cause, Put, Unsure
+from mllint.image.packages import install_of
 from mllint.image.values import Unknown, Value
 from mllint.image.view import View
 
 if TYPE_CHECKING:
     from mllint.image.commands import Executed
     from mllint.image.events import Event, Kind, Scope
+    from mllint.image.packages import Install
     from mllint.image.stage import Stage, State, Step
     from mllint.sources.shell_tree import Word
+
+# Several words for bash, one for other shells.
+_BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 
 
 class Work:
@@ -50,7 +56,8 @@ class Work:
     def path(self, each: Executed, word: Word | Value) -> Value:
         """A path as a command means it, absolute."""
         if not isinstance(word, str | Unknown):
-            word = word.value if word.is_literal else Unknown(f"the shell computes {word.text}")
+            is_plain = word.is_literal and _BRACES.search(word.value) is None
+            word = word.value if is_plain else Unknown(f"the shell computes {word.text}")
         return self.view.resolve(word, self.state, each.directory)
 
     def variable(self, each: Executed, name: str) -> Value | None:
@@ -59,6 +66,11 @@ class Work:
             return each.environment[name]
         return self.state.get(name)
 
+    def install(self, each: Executed) -> Install | None:
+        """What a command of the RUN, or of a script that it runs, installs."""
+        known = next((one for one in self.step.installs if one.executed is each), None)
+        return known or install_of(self.step, each)
+
     def put(
         self, each: Executed, path: Value, kind: Kind, mode: int | None = None, target: Value | None = None
     ) -> None:
@@ -66,7 +78,8 @@ class Work:
         if isinstance(path, Unknown):
             self.unsure(each, path.reason, "files")
         elif not self.is_mounted(path):
-            self.events.append(Put(self.cause(each), path, kind, self.owner(each), mode, target))
+            known = None if any(other.name == "umask" for other in self.step.commands) else mode
+            self.events.append(Put(self.cause(each), path, kind, self.owner(each), known, target))
 
     def unsure(self, each: Executed, reason: str, *about: Scope, below: str = "/") -> None:
         """Note that nobody can follow what a command does."""

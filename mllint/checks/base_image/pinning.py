@@ -1,4 +1,4 @@
-"""ML1: what an image starts from."""
+"""ML101: a base whose name means another image next month."""
 
 import re
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from mllint.sources.reference import Reference
 def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     """A base whose name means another image next month."""
     reference = stage.base.reference
-    if reference is None or reference.digest or is_built_here(reference) or not _is_first_use(stage):
+    if reference is None or reference.digest or is_built_here(reference) or not is_first_use(stage):
         return
     where = Location(stage.build.source, stage.instruction.words[0].span)
     written = stage.instruction.words[0].text
     name = f"{stage.base.text} (from {written})" if "$" in written else stage.base.text
-    related = tuple(_defaults(stage, written))
+    related = tuple(defaults(stage, written))
     if reference.tag is None:
         message = f"{name} has no tag, which means :latest: a rebuild can start from another image"
         yield Finding(where, message, _exactly(reference), related)
@@ -50,7 +50,7 @@ def _rows(reference: Reference, column: str) -> Iterator[dict[str, Any]]:
     return (row for row in facts.rows("image_tags") if column in row and fits(name, row["image"]))
 
 
-def _is_first_use(stage: Stage) -> bool:
+def is_first_use(stage: Stage) -> bool:
     """Whether the image needs the stage, and none above it has the same variable for its base: one edit mends all."""
     written = stage.instruction.words[0].text
     needed = stage.build.needed
@@ -59,7 +59,7 @@ def _is_first_use(stage: Stage) -> bool:
     )
 
 
-def _defaults(stage: Stage, written: str) -> Iterator[Related]:
+def defaults(stage: Stage, written: str) -> Iterator[Related]:
     """The ARG lines above the first FROM that the name was put together from."""
     used = set(re.findall(r"\$\{?(\w+)", written))
     for instruction in stage.build.dockerfile.instructions:

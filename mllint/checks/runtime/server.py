@@ -1,4 +1,4 @@
-"""ML3: how the container starts, serves, stays healthy and stops."""
+"""Rules about the server that a container runs."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,8 @@ _OWN_PROBES = frozenset(
 def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
     """A server without a HEALTHCHECK."""
     build = stage.build
-    if not stage.is_final or build.settings.platform in _OWN_PROBES or stage.last("HEALTHCHECK") is not None:
+    decided = stage.healthcheck is not None or stage.last("HEALTHCHECK") is not None
+    if not stage.is_final or build.settings.platform in _OWN_PROBES or decided:
         return
     process, server = stage.process, stage.server
     if process is None or server is None or server.is_notebook:

@@ -1,14 +1,15 @@
-"""ML5: what the build is sent, and what of it reaches the image."""
+"""Rules about what a COPY names, and what it brings along."""
 
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
+from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Location, Severity
 from mllint.image.ballast import Ballast, find_ballast
 from mllint.image.build import Build
 from mllint.image.context import Context
 from mllint.image.copies import Copy, CopySource, arrives_in_image
-from mllint.image.missing import is_expected, looks_written, near_path
+from mllint.image.missing import fits_context, is_expected, is_plain, looks_written, near_path
 from mllint.image.stage import Stage, Step
 
 # What a service does read, however large.
@@ -42,7 +43,7 @@ def _unfiltered(build: Build, copy: Copy) -> Finding:
     total = sum(entry.size for entry in files)
     useless = f"; no service reads {_listed(ballast)}" if ballast else ""
     message = (
-        f"{copy.written} sends {_size(total)} to the build, as there is no .dockerignore:"
+        f"{copy.written} sends {size(total)} to the build, as there is no .dockerignore:"
         f" {_largest(build.context)}{useless}"
     )
     lines = dict.fromkeys([*(each.pattern for each in ballast), ".git", "**/__pycache__", ".venv"])
@@ -62,7 +63,7 @@ def _largest(context: Context) -> str:
         name, slash, _ = entry.path.partition("/")
         weights[name + slash] = weights.get(name + slash, 0) + entry.size
     largest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:3]
-    return ", ".join(f"{name} {_size(size)}" for name, size in largest) or "no file"
+    return ", ".join(f"{name} {size(weight)}" for name, weight in largest) or "no file"
 
 
 @check("ML502")
@@ -98,8 +99,8 @@ def _arrives(stage: Stage, copy: Copy, source: CopySource, ballast: Ballast) -> 
 
 
 def _useless(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> Finding:
-    size = _size(sum(each.size for each in ballast))
-    message = f"{copy.written} brings {_listed(ballast)} into the image, {size} that no service reads"
+    weight = size(sum(each.size for each in ballast))
+    message = f"{copy.written} brings {_listed(ballast)} into the image, {weight} that no service reads"
     lines = dict.fromkeys(each.pattern for each in ballast)
     repair = f"add to .dockerignore the lines {' '.join(lines)}"
     return Finding(Location(build.source, copy.step.instruction.span), message, repair)
@@ -117,13 +118,6 @@ def _listed(ballast: Sequence[Ballast]) -> str:
     return ", ".join(named[:3]) + (" and more" if len(named) > 3 else "")
 
 
-def _size(count: int) -> str:
-    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= step:
-            return f"{count / step:.1f} {unit}" if count < 10 * step else f"{count / step:.0f} {unit}"
-    return f"{count} B"
-
-
 @check("ML503")
 def copy_source_missing(stage: Stage) -> Iterator[Finding]:
     """A COPY names a file that the context does not have."""
@@ -131,12 +125,8 @@ def copy_source_missing(stage: Stage) -> Iterator[Finding]:
         return
     for step in stage.steps:
         for source in step.copy.sources if step.copy and step.copy.origin == "context" else ():
-            if _is_plain(source) and not source.matches(stage.build.context) and _is_telling(stage, source):
+            if is_plain(source) and not source.matches(stage.build.context) and _is_telling(stage, source):
                 yield _missing(stage, step, source)
-
-
-def _is_plain(source: CopySource) -> bool:
-    return isinstance(source.path, str) and not (source.is_remote or source.has_wildcard or "$" in source.word.text)
 
 
 def _is_telling(stage: Stage, source: CopySource) -> bool:
@@ -145,19 +135,10 @@ def _is_telling(stage: Stage, source: CopySource) -> bool:
     context = stage.build.context
     if is_expected(stage.build, source.path):
         return False
-    if context.is_certain or _fits(stage.build, source.path):
+    if context.is_certain or fits_context(stage.build, source.path):
         return True
     near = near_path(context, source.path)
     return near is not None and near.rpartition("/")[0] == source.path.rpartition("/")[0]
-
-
-def _fits(build: Build, path: str) -> bool:
-    """Whether the context has nearly all that is copied from it by name besides."""
-    copies = [step.copy for stage in build.stages for step in stage.steps if step.copy]
-    named = [source for copy in copies if copy.origin == "context" for source in copy.sources if _is_plain(source)]
-    others = [source for source in named if source.path not in ("", path)]
-    missing = sum(not source.matches(build.context) for source in others)
-    return len(others) > 3 * missing
 
 
 def _missing(stage: Stage, step: Step, source: CopySource) -> Finding:

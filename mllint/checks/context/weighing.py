@@ -1,0 +1,40 @@
+"""Rules about what a COPY brings along that is large."""
+
+from collections.abc import Iterator, Sequence
+
+from mllint.checks import check
+from mllint.checks.context.sizes import size
+from mllint.findings import Finding, Location
+from mllint.image.copies import Copy
+from mllint.image.stage import Stage
+from mllint.image.training import Unread, unread
+
+_HEAVY = 10_000_000
+_SHOWN = 3
+
+
+@check("ML504")
+def large_files_in_context(stage: Stage) -> Iterator[Finding]:
+    """A COPY brings data sets, checkpoints, archives or a second format of the weights along."""
+    if not stage.is_in_image:
+        return
+    seen: set[str] = set()
+    for step in stage.steps:
+        if step.copy is None or step.copy.origin != "context":
+            continue
+        found = [each for each in unread(stage, step.copy) if each.entry.path not in seen]
+        seen.update(each.entry.path for each in found)
+        if sum(each.entry.size for each in found) >= _HEAVY:
+            yield _large(stage, step.copy, found)
+
+
+def _large(stage: Stage, copy: Copy, found: Sequence[Unread]) -> Finding:
+    total = size(sum(each.entry.size for each in found))
+    shown = ", ".join(f"{each.entry.path} ({each.what}, {size(each.entry.size)})" for each in found[:_SHOWN])
+    rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    message = f"{copy.written} brings {total} into the image that inference does not read: {shown}{rest}"
+    lines = " ".join(each.entry.path for each in found[:_SHOWN])
+    repair = f"add to .dockerignore the lines {lines}{', and those for the rest' if rest else ''}"
+    final = stage.build.final
+    is_service = final is not None and final.server is not None
+    return Finding(Location(stage.build.source, copy.step.instruction.span), message, repair, is_strict=not is_service)

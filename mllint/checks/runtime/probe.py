@@ -1,0 +1,129 @@
+"""Rules about the command of a HEALTHCHECK."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.findings import Finding, Location, Related, Severity
+from mllint.image import absence, programs, uses
+from mllint.image.absence import Absence
+from mllint.image.distributions import providers_of_import
+from mllint.image.interpreter import is_python_program
+from mllint.image.paths import DEFAULT_PATH
+from mllint.image.stage import Stage
+from mllint.image.uses import Use
+from mllint.sources import compose, python
+from mllint.sources.python import Import
+from mllint.sources.shell_tree import Word
+from mllint.sources.text import Source, Span
+
+_NEVER = "the container will never be healthy"
+_CLIENTS = frozenset({"requests", "httpx", "urllib3", "aiohttp"})
+
+
+@check("ML302")
+def healthcheck_module_missing(stage: Stage) -> Iterator[Finding]:
+    """A health check whose Python imports what is not there."""
+    seen: set[str] = set()
+    for use in uses.of_healthcheck(stage) if stage.is_final else ():
+        code, interpreter = uses.code(stage, use), absence.interpreter(use)
+        if code is None or interpreter is None:
+            continue
+        source, folder = code
+        module = stage.build.context.inputs.parsed(source, python.parse)
+        for each in module.statements if module is not None else ():
+            if each.level or each.condition or each.is_deferred or each.name in seen:
+                continue
+            missing = absence.of_module(use, interpreter, each.name, folder)
+            if missing is not None:
+                seen.add(each.name)
+                yield _importing(use, source, each, missing)
+
+
+def _importing(use: Use, source: Source, each: Import, missing: Absence) -> Finding:
+    repair = f"install {next(iter(providers_of_import(each.name)), each.name)}"
+    if each.name.partition(".")[0] in _CLIENTS:
+        repair += ", or ask with urllib.request, which comes with Python and raises where the answer is an error"
+    severity = None if missing.is_verified else Severity.WARNING
+    if not source.path:
+        message = f"HEALTHCHECK imports {each.name}, which nothing installs: {_NEVER}"
+        return Finding(_named(use, each.name), message, repair, severity=severity)
+    script = posixpath.basename(source.path)
+    message = f"HEALTHCHECK runs {script}, which imports {each.name}, and nothing installs that: {_NEVER}"
+    related = (Related(Location(source, source.line_span(each.line)), "it is imported here"),)
+    return Finding(use.place, message, repair, related, severity=severity)
+
+
+def _named(use: Use, module: str) -> Location:
+    """The place of a module's name in the code behind -c."""
+    span = use.executed.span
+    name = re.compile(rf"(?<![\w.]){re.escape(module)}(?!\w)").search(use.source.text, span.start, span.end)
+    if name is None or use.source is not use.place.source:
+        return use.place
+    return Location(use.source, Span(*name.span()))
+
+
+@check("ML304")
+def healthcheck_tool_missing(stage: Stage) -> Iterator[Finding]:
+    """A health check that runs what is not there."""
+    if not stage.is_final:
+        return
+    setting = stage.end.healthcheck
+    if setting is not None and setting.instruction is not None and stage.healthcheck is not None:
+        where = Location(stage.build.source, setting.instruction.span)
+        if stage.healthcheck.test[0] == "CMD-SHELL" and (found := _shell(stage, "HEALTHCHECK", where)):
+            yield found
+        else:
+            yield from _missing(stage, "HEALTHCHECK", uses.of_healthcheck(stage))
+    for service in stage.build.services:
+        test = service.healthcheck.test if service.healthcheck and not service.healthcheck.is_disabled else None
+        if test is not None:
+            yield from _in_compose(stage, service, test)
+
+
+def _in_compose(stage: Stage, service: compose.Service, test: compose.Command) -> Iterator[Finding]:
+    who = f"the health check of the compose service {service.name}"
+    values = test.values if not test.is_list else test.values[1:]
+    words = tuple(Word(value.text, value.literal or "$", value.is_literal, value.span) for value in values)
+    if not test.is_list or test.values[0].text == "CMD-SHELL":
+        if found := _shell(stage, who, Location(service.source, test.span)):
+            yield found
+            return
+        words = (*(Word(text, text, True, test.span) for text in ("sh", "-c")), *words)
+    yield from _missing(stage, who, uses.of_test(stage, service.source, words))
+
+
+def _shell(stage: Stage, who: str, where: Location) -> Finding | None:
+    """A health check in the form of a text for a shell that is not there."""
+    base, shell = stage.root.base, stage.end.shell[0] if stage.end.shell else "/bin/sh"
+    if programs.program(stage.view, shell, None) is not None:
+        return None
+    severity = None if base.is_verified(posixpath.basename(shell)) else Severity.WARNING
+    message = f"{who} needs {shell}, which {base.text} does not have: {_NEVER}"
+    repair = "write it as a list of words, the first of them a program that is there"
+    return Finding(where, message, repair, severity=severity)
+
+
+def _missing(stage: Stage, who: str, used: Iterator[Use]) -> Iterator[Finding]:
+    base, seen = stage.root.base, set()
+    for use in used:
+        for name, word in use.names:
+            folder, plain = posixpath.split(name)
+            # A missing Python, and a script of one's own, are the business of other rules.
+            if plain in seen or is_python_program(plain) or (folder and folder not in DEFAULT_PATH.split(":")):
+                continue
+            missing = absence.of_program(use, name)
+            if missing is not None:
+                seen.add(plain)
+                severity = None if missing.is_verified else Severity.WARNING
+                message = f"{who} runs {name}, which {base.text} does not have and nothing installs: {_NEVER}"
+                yield Finding(use.where(word), message, _instead(stage, plain), use.related(word), severity=severity)
+
+
+def _instead(stage: Stage, name: str) -> str:
+    server = stage.server
+    url = f"http://127.0.0.1:{(server and server.port) or 8000}{(server and server.health) or '/health'}"
+    ask = f"ask with what is there, python -c \"import urllib.request as r; r.urlopen('{url}')\""
+    has_python = isinstance(programs.program(stage.view, "python", stage.end.env.get("PATH")), programs.Program)
+    return f"{ask}, or install {name}" if has_python else f"install {name}, or ask with a program that is there"

@@ -1,0 +1,158 @@
+"""Rules about where a server listens, and with which aids of development."""
+
+import re
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.findings import Finding, Location, Related, Severity
+from mllint.image import listening, ports, service
+from mllint.image.events import Programs
+from mllint.image.service import Process, Server
+from mllint.image.stage import Stage
+
+# What may stand between the network and a server in the same container.
+_IN_FRONT = frozenset(
+    "nginx nginx-light nginx-full nginx-extras openresty caddy haproxy traefik envoy apache2 httpd apachectl lighttpd"
+    " varnish supervisor supervisord s6-svscan runsvdir circusd honcho cloudflared ngrok frpc tailscaled socat".split()
+)
+# The platform sets PORT there, with which gunicorn listens for everybody.
+_SETS_PORT = frozenset({"cloud-run"})
+_DEVELOPMENT = re.compile(r"(?:^|[._/-])(?:dev|devel|develop|development|debug|local|test|tests|testing)(?:$|[._/-])")
+_RELOADING = "reloading on: a second process watches files that never change, and one process has to serve all requests"
+_DEBUGGING = "debugging on: an error shows the source to the client, with a console in which he may run code"
+_AIDS = {"Flask": _DEBUGGING, "Dash": _DEBUGGING}
+_DEBUG_VARIABLES = {"FLASK_DEBUG": re.compile("1|true|yes|on", re.IGNORECASE), "FLASK_ENV": re.compile("development")}
+
+
+@check("ML305")
+def server_binds_loopback(stage: Stage) -> Iterator[Finding]:
+    """A server that only its own container reaches."""
+    process, server = (stage.process, stage.server) if stage.is_final else (None, None)
+    if process is None or server is None or _is_behind(stage, process, server):
+        return
+    is_default_of_gunicorn = server.name == "gunicorn" and server.host.place is None
+    host, place = server.host
+    if not listening.is_loopback(host) or (is_default_of_gunicorn and stage.build.settings.platform in _SETS_PORT):
+        return
+    tells = f"is told to listen on {host}" if place else f"listens on {host} unless told otherwise"
+    message = f"{server.name} {tells}, which only its own container reaches: every published port refuses connections"
+    related = (Related(place, "the address is given here"),) if place and place.source is not stage.build.source else ()
+    # Platforms that set PORT open it.
+    is_sure = server.launch.row["status"] == "verified" and not is_default_of_gunicorn
+    severity = None if is_sure else Severity.WARNING
+    yield Finding(
+        Location(stage.build.source, process.instruction.span), message, _opened(server), related, severity=severity
+    )
+
+
+def _opened(server: Server) -> str:
+    """How the server is told to listen for everybody."""
+    row = server.launch.row
+    options = server.launch.columns("host_options")
+    if server.launch.calls:
+        return f'pass {row.get("host_keyword", "host")}="0.0.0.0"'
+    if server.name == "TorchServe":
+        return "give it a config.properties with inference_address=http://0.0.0.0:8080"
+    if not options:
+        return f"set {row['host_env']}=0.0.0.0" if "host_env" in row else f"write {row['verb']} 0.0.0.0:{row['port']}"
+    return f"add {options[0]} 0.0.0.0" + (f":{server.port or '8000'}" if options[0] == "--bind" else "")
+
+
+def _is_behind(stage: Stage, process: Process, server: Server) -> bool:
+    """Whether something else in the container, or a network that it shares, may make the server reachable."""
+    commands = [*process.commands, *(each for script in process.scripts for each in script.commands)]
+    behind = server.launch.source.text[server.executed.span.end :].lstrip(" \t")
+    if any(each.name in _IN_FRONT for each in commands) or (behind.startswith("&") and not behind.startswith("&&")):
+        return True
+    if len({each.executed.words for each in service.servers(stage, process)}) > 1:
+        return True
+    if any(isinstance(event, Programs) and event.package in _IN_FRONT for event in stage.log.events):
+        return True
+    if process.command is None and len(server.executed.words) <= 1 + len(server.launch.columns("verb")):
+        # An ENTRYPOINT so short is made to be given arguments.
+        return True
+    variable = server.launch.row.get("host_env")
+    return _is_replaced(stage) or any(
+        each.network_mode is not None or any(entry.name == variable for entry in each.environment)
+        for each in stage.build.services
+    )
+
+
+def _is_replaced(stage: Stage) -> bool:
+    """Whether compose starts something else."""
+    return any(each.command is not None or each.entrypoint is not None for each in stage.build.services)
+
+
+@check("ML306")
+def port_mismatch(stage: Stage) -> Iterator[Finding]:
+    """A server on another port than the one that others are told."""
+    process, server = (stage.process, stage.server) if stage.is_final else (None, None)
+    if process is None or server is None or _is_replaced(stage):
+        return
+    opened = ports.listened(stage, process)
+    if not opened:
+        return
+    listens = f"{server.name} listens on {server.port}"
+    for message, place, repair in _mistold(stage, server, opened):
+        is_own = place.source is stage.build.source
+        where = place if is_own else Location(stage.build.source, process.instruction.span)
+        started = Related(Location(server.launch.source, server.executed.span), f"{listens} here")
+        yield Finding(where, message, repair, (started,) if is_own else (Related(place, "the other port is here"),))
+
+
+def _mistold(stage: Stage, server: Server, opened: frozenset[str]) -> Iterator[tuple[str, Location, str]]:
+    """What names another port, with the repair."""
+    listens = f"but {server.name} listens on {server.port}"
+    for port, place in ports.exposed_instead(stage, opened)[:1]:
+        message = f"EXPOSE names port {port}, {listens}: docker run -P and platforms that read it reach nothing"
+        yield message, place, f"write EXPOSE {server.port}, or start {server.name} on {port}"
+    for port, place in ports.probed(stage):
+        if port not in opened:
+            message = f"the health check asks port {port}, {listens}: the container never becomes healthy"
+            yield message, place, f"ask port {server.port}"
+    for name, told in ports.published(stage, server):
+        if not any(port in opened for port, _ in told):
+            port, place = told[0]
+            message = f"the compose service {name} publishes port {port}, {listens}: connections are refused"
+            yield message, place, f"publish {server.port} of the container"
+
+
+@check("ML310")
+def reload_or_debug_server(stage: Stage) -> Iterator[Finding]:
+    """A server of an image for use that runs with aids of development."""
+    process, server = (stage.process, stage.server) if stage.is_final else (None, None)
+    if process is None or server is None or _is_for_development(stage) or _is_replaced(stage):
+        return
+    place = server.development or _debug_variable(stage, server)
+    where = Location(stage.build.source, process.instruction.span)
+    if place is not None:
+        is_own = place.source is stage.build.source
+        related = () if is_own else (Related(place, "it is switched on here"),)
+        message = f"{server.name} runs with {_AIDS.get(server.name, _RELOADING)}"
+        yield Finding(place if is_own else where, message, "switch it off in the image", related)
+    elif server.launch.row.get("purpose") == "development":
+        yield _for_development_only(server, where)
+
+
+def _for_development_only(server: Server, where: Location) -> Finding:
+    name = f"{server.launch.row['program']} {server.launch.row['verb']}"
+    message = f"{name} starts the server that {server.name} has for development: one process, not made for load"
+    instead = "fastapi run" if server.name == "FastAPI" else "gunicorn or uvicorn"
+    return Finding(where, message, f"start {instead} instead", is_strict=server.name != "FastAPI")
+
+
+def _debug_variable(stage: Stage, server: Server) -> Location | None:
+    """The ENV that switches debugging on, for a server that reads it."""
+    for step in stage.steps_before(None) if server.name == "Flask" else ():
+        for pair in step.instruction.pairs if step.instruction.keyword == "ENV" else ():
+            pattern, value = _DEBUG_VARIABLES.get(pair.key.text), stage.end.env.get(pair.key.text)
+            if pattern is not None and isinstance(value, str) and pattern.fullmatch(value):
+                return Location(stage.build.source, pair.value.span)
+    return None
+
+
+def _is_for_development(stage: Stage) -> bool:
+    """Whether the name of the file, the stage or the target says that nobody serves others with it."""
+    path = "/".join(stage.build.source.path.lower().rsplit("/", 2)[-2:])
+    names = [path, stage.name or "", (stage.build.settings.target or "").lower()]
+    return any(_DEVELOPMENT.search(name) for name in names)

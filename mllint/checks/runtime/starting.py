@@ -1,0 +1,173 @@
+"""Rules about what a container starts: programs, arguments, files and rights."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+
+from mllint.checks import check
+from mllint.findings import Finding, Location, Related
+from mllint.image import entry_scripts, lookalikes, modules, service
+from mllint.image.copies import relative
+from mllint.image.entry_scripts import Start
+from mllint.image.modules import Target
+from mllint.image.service import PYTHON
+from mllint.image.stage import Stage
+from mllint.sources import python
+
+_ENDS = "the container ends as soon as it starts"
+# What applications are called, and what makes them.
+_APPLICATIONS = ("app", "application", "api", "server", "asgi", "wsgi", "create_app", "make_app", "get_app")
+_OUTCOMES = {"HEALTHCHECK": "the container is never healthy"}
+_STARTS_NOT = "the container does not start"
+
+
+@check("ML308")
+def server_module_not_found(stage: Stage) -> Iterator[Finding]:
+    """The process asks for a Python file or module that the image does not have."""
+    process = stage.process if stage.is_final else None
+    for target in modules.targets(stage, process) if process is not None else ():
+        said = None if _is_composed(stage, target) else _absence(stage, target) or _unbound(stage, target)
+        if process is not None and said is not None:
+            message, repair = said
+            is_own = target.source is stage.build.source
+            started = () if is_own else (Related(Location(target.source, target.executed.span), "it is started here"),)
+            yield Finding(Location(stage.build.source, process.instruction.span), message, repair, started)
+            return
+
+
+def _is_composed(stage: Stage, target: Target) -> bool:
+    """Whether compose starts something else, or a mount may bring what is looked for."""
+    if any(each.command or each.entrypoint or each.working_dir for each in stage.build.services):
+        return True
+    folders = [folder for folder in (target.executed.directory, *target.folders) if isinstance(folder, str)]
+    return any(lookalikes.may_be_brought(stage, folder) for folder in folders)
+
+
+def _absence(stage: Stage, target: Target) -> tuple[str, str] | None:
+    """Of a file or module that is missing: the message, and what to write instead."""
+    near = lookalikes.named(stage, target.wanted) if modules.is_missing(stage, target) else None
+    if near is None:
+        return None
+    path, is_there = near
+    folders = [folder for folder in target.folders if isinstance(folder, str)]
+    missing = f"{target.by} runs {target.path}, and the image has no {target.place}"
+    if target.module:
+        where = " or ".join(folders)
+        missing = f"{target.by} asks for the module {target.module}, which is not below {where} in the image"
+    if not is_there:
+        return f"{missing}: {_ENDS}", f"copy {path} of the build context there"
+    inside = next((found for folder in folders if (found := relative(path, folder))), None)
+    repair = f"set WORKDIR or PYTHONPATH so that it finds {path}"
+    if target.path:
+        repair = f"write {path}"
+    elif inside is not None:
+        repair = f"write {inside.removesuffix('.py').replace('/', '.')} for {path}"
+    return f"{missing}: {_ENDS}", repair
+
+
+def _unbound(stage: Stage, target: Target) -> tuple[str, str] | None:
+    """Of a module without the name that is asked for, in the same way."""
+    found = modules.module_of(stage, target)
+    if found is None or target.attribute in found[0].names:
+        return None
+    module, source = found
+    names = module.assigned | module.functions
+    # Without a likely name the application may be made in ways that nobody can read off the text.
+    meant = next((name for name in _APPLICATIONS if name in names), None)
+    if meant is None:
+        return None
+    path = source.path.rpartition("/")[2]
+    message = f"{target.by} takes {target.attribute} from {path}, which gives nothing that name"
+    return f"{message}: {_ENDS}", f"write {target.module}:{meant}"
+
+
+@check("ML309")
+def entrypoint_script_broken(stage: Stage) -> Iterator[Finding]:
+    """A script that cannot be started."""
+    seen: set[str] = set()
+    for start in entry_scripts.starts(stage) if stage.is_final else ():
+        said = _missing(stage, start) or _broken(stage, start)
+        if said is not None and start.place not in seen:
+            seen.add(start.place)
+            what, repair = said
+            keyword = start.instruction.keyword
+            message = f"{keyword} runs {start.written}, {what}: {_OUTCOMES.get(keyword, _STARTS_NOT)}"
+            yield Finding(Location(stage.build.source, start.instruction.span), message, repair)
+
+
+def _missing(stage: Stage, start: Start) -> tuple[str, str] | None:
+    """What is wrong where the file is not there, and the repair."""
+    if not entry_scripts.is_missing(stage, start):
+        return None
+    near = lookalikes.named(stage, posixpath.basename(start.written))
+    if near is None or not (start.place or near.is_in_image):
+        return None
+    path, is_there = near
+    if not start.place:
+        return "which is in no folder of PATH", f"write {path}"
+    what = f"and the image has no {start.place}"
+    return what, f"write {path}" if is_there else f"copy {path} of the build context there"
+
+
+def _broken(stage: Stage, start: Start) -> tuple[str, str] | None:
+    """What is wrong with a file that is there, and the repair."""
+    found = entry_scripts.text(stage, start)
+    if found is None:
+        return None
+    node, source = found
+    name = posixpath.basename(start.place)
+    if entry_scripts.has_carriage_returns(stage, source):
+        reader = "the program that its first line names is looked for with a carriage return in its name"
+        if start.is_read:
+            reader = "the shell reads a carriage return at the end of each command"
+        repair = f"give {name} the line ends of Unix, and keep them with '*.sh text eol=lf' in .gitattributes"
+        return f"which has the line ends of Windows, so that {reader}", repair
+    if start.is_read:
+        return None
+    if not source.text.startswith("#!") or source.has_bom:
+        return _without_shebang(start, name, source.has_bom)
+    interpreter = entry_scripts.absent_interpreter(stage, source)
+    if interpreter is not None and not PYTHON.fullmatch(interpreter):
+        repair = f"write #!/bin/sh in {name}, or install {interpreter}"
+        return f"which needs {interpreter}, and the image has none", repair
+    if entry_scripts.is_not_executable(stage, node):
+        return "which nobody has the right to run", "copy it with COPY --chmod=755, or run git update-index --chmod=+x"
+    return None
+
+
+def _without_shebang(start: Start, name: str, has_bom: bool) -> tuple[str, str] | None:
+    if not start.is_direct:
+        return None
+    if has_bom:
+        return "which begins with a byte order mark in front of #!", f"save {name} as UTF-8 without it"
+    return "which does not begin with #! (exec format error)", f"write #!/bin/sh in the first line of {name}"
+
+
+@check("ML311")
+def pythonunbuffered_missing(stage: Stage) -> Iterator[Finding]:
+    """Python that keeps what it prints."""
+    process = stage.process if stage.is_final else None
+    if process is None or stage.server is not None or not stage.end.is_env_known:
+        return
+    started = process.commands[0]
+    value = started.environment.get("PYTHONUNBUFFERED", stage.end.env.get("PYTHONUNBUFFERED"))
+    composed = any(entry.name == "PYTHONUNBUFFERED" for each in stage.build.services for entry in each.environment)
+    if value or composed or not PYTHON.fullmatch(started.name) or _is_unbuffered(started.arguments):
+        return
+    name, _, is_module = service.interpreted(started)
+    source = service.file_of_image(stage, name) if name and not is_module else None
+    module = stage.build.context.inputs.parsed(source, python.parse) if source is not None else None
+    prints = (call for call in module.calls if call.name == "print") if module is not None else ()
+    if any(call.keywords.get("flush") is not True for call in prints):
+        message = (
+            f"{started.name} keeps what {name} prints in a buffer: docker logs shows it late, and never when the"
+            " container is killed"
+        )
+        where = Location(stage.build.source, process.instruction.span)
+        yield Finding(where, message, "write ENV PYTHONUNBUFFERED=1")
+
+
+def _is_unbuffered(arguments: tuple[str, ...]) -> bool:
+    options = takewhile(lambda word: word.startswith("-"), arguments)
+    return any(re.fullmatch("-[A-Za-z]*u[A-Za-z]*", word) for word in options)

@@ -1,0 +1,168 @@
+"""Which programs and Python modules are surely not in an image, and whether the tables that say so were held against
+their sources."""
+
+from __future__ import annotations
+
+import posixpath
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from mllint.image import distributions, programs, python
+from mllint.image.base import Base
+from mllint.image.events import Distribution, Installed, Interpreter, Programs
+from mllint.image.values import Unknown
+from mllint.image.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mllint.image.stage import State
+    from mllint.image.uses import Use
+
+_NOTHING = Base("scratch", "scratch", None, None, "root", None)
+# Modules that came with Python until 3.11 or 3.12.
+_ONCE_STANDARD = frozenset(
+    "aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils imghdr imp lib2to3 mailcap msilib nis"
+    " nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib".split()
+)
+_OF_PYTHON = ("python", "py3-", "libpython")
+
+
+class Absence(NamedTuple):
+    """Something is not there; `is_verified` is false where that rests on a row from memory, which feeds no error."""
+
+    is_verified: bool
+
+
+def of_program(use: Use, name: str) -> Absence | None:
+    """Whether a program is not there when a command of the image runs; None where it is or nobody can tell."""
+    view, plain = use.view, posixpath.basename(name)
+    # Only what the base surely lacks can be missing, and to ask it first saves most of the time.
+    if view.base.program(plain) != "absent" or use.look_up(name) is not None:
+        return None
+    owners = distributions.providers_of_script(plain)
+    if owners and (view.doubt("distributions") or _has_unread_install(view)):
+        return None
+    return Absence(is_verified(view, plain) and (not owners or _is_closed(list(_installed(view)), None)))
+
+
+def is_verified(view: View, name: str) -> bool:
+    """Whether that neither the base nor a package of the operating system brings a program was held against them."""
+    packages = (event for event in view.behind() if isinstance(event, Programs))
+    return view.base.is_verified(name) and all(event.is_verified for event in packages)
+
+
+def of_module(use: Use, found: Interpreter, module: str, folder: str | None) -> Absence | None:
+    """Whether an interpreter cannot import a module, by its dotted name, where `folder` is the one that it looks into
+    first; None where it can or nobody can tell."""
+    view, top = use.view, module.partition(".")[0]
+    if top in sys.stdlib_module_names or top in _ONCE_STANDARD or _is_local(view, use.state, top, folder):
+        return None
+    environment = python.environment(view, found, use.state)
+    if environment.unknown is not None or (found.kind == "system" and _has_other_packages(view)):
+        return None
+    installed = list(environment.distributions.values())
+    brought = environment.brought()
+    owners = distributions.providers_of_import(module)
+    if not owners:
+        is_absent = _provides_none(installed, brought, top)
+        return Absence(view.base.is_verified("python3") and _is_closed(installed, found)) if is_absent else None
+    answers = {brought.brings(owner) for owner in owners}
+    if answers == {"absent"}:
+        return Absence(view.base.is_verified("python3") and _is_closed(installed, found))
+    # Older releases may bring it: a resolver takes the newest, unless something holds it back.
+    newest = _newest(installed, found)
+    is_open = "present" not in answers and all(newest.brings(owner) == "absent" for owner in owners)
+    return Absence(False) if is_open else None
+
+
+def of_server(use: Use, name: str) -> Absence | None:
+    """The same as `of_program` for a server, which is also missing where the only Python cannot import it."""
+    missing = of_program(use, name)
+    view, owners = use.view, distributions.providers_of_script(name)
+    pythons = {event.prefix: event for event in view.behind() if isinstance(event, Interpreter)}
+    if missing is not None or not isinstance(use.look_up(name), Unknown) or len(pythons) != 1 or not owners:
+        return missing
+    names = distributions.imports(owners[0], None)
+    is_packaged = any(isinstance(event, Programs) and event.package in owners for event in view.behind())
+    if is_packaged or view.doubt("programs") or isinstance(names, Unknown) or name not in names:
+        return None
+    return of_module(use, next(iter(pythons.values())), name, use.state.directory)
+
+
+def interpreter(use: Use) -> Interpreter | None:
+    """The Python that runs a command: itself, or the one that its script belongs to."""
+    each = use.executed
+    found = python.interpreter(use.view, each.words[0].value, use.path, each.directory)
+    if not isinstance(found, Interpreter):
+        program = use.look_up(each.words[0].value)
+        place = program.path if isinstance(program, programs.Program) else None
+        beside = python.interpreter(use.view, f"{posixpath.dirname(place)}/python3", None) if place else None
+        found = beside if isinstance(beside, Interpreter) else python.interpreter(use.view, "python3", use.path)
+    return found if isinstance(found, Interpreter) else None
+
+
+def _installed(view: View) -> Iterator[Distribution]:
+    return (event for event in view.behind() if isinstance(event, Distribution) and not event.is_removed)
+
+
+def _newest(installed: list[Distribution], found: Interpreter | None) -> distributions.Brought:
+    """What comes along with the newest releases that may be chosen."""
+    roots = [(each.name, each.version if isinstance(each.version, str) else None, each.extras) for each in installed]
+    minor = found.minor if found is not None and isinstance(found.minor, str) else None
+    return distributions.closure(roots, minor, newest=True)
+
+
+def _is_closed(installed: list[Distribution], found: Interpreter | None) -> bool:
+    """Whether what they require was read from their metadata."""
+    brought = _newest(installed, found)
+    return brought.is_complete and not brought.from_memory
+
+
+def _provides_none(installed: list[Distribution], brought: distributions.Brought, top: str) -> bool:
+    """Whether all that is there is known, and none of it provides a module that no table knows."""
+    versions = {each.name: each.version for each in installed}
+    if not brought.is_complete:
+        return False
+    for name in (*brought.via, *brought.possible):
+        names = distributions.imports(name, versions.get(name))
+        if isinstance(names, Unknown) or top in names:
+            return False
+    return True
+
+
+def _is_local(view: View, state: State, top: str, folder: str | None) -> bool:
+    """Whether a module may lie in one of the folders that are looked into before those of packages."""
+    path = state.env.get("PYTHONPATH")
+    if isinstance(path, Unknown) or folder is None:
+        return True
+    # An operating system has no modules of Python beside those of its packages.
+    inside = View(_NOTHING, view.context, view.events, view.end) if view.base.is_plain else view
+    folders = [folder, *(posixpath.join(state.directory, each) for each in (path or "").split(":") if each)]
+    places = [posixpath.normpath(f"{each}/{top}{ending}") for each in folders for ending in ("", ".py")]
+    return any(inside.find(place) is not None for place in places)
+
+
+def has_python(use: Use) -> bool:
+    """Whether any Python is, or may be, there."""
+    is_made = any(isinstance(event, Interpreter) for event in use.view.behind())
+    return is_made or use.look_up("python3") is not None
+
+
+def has_installs(view: View) -> bool:
+    """Whether the build installs any distribution; where it does not, they come from a volume or another build."""
+    return any(isinstance(event, Distribution) and event.cause.step is not None for event in view.behind())
+
+
+def _has_unread_install(view: View) -> bool:
+    return any(isinstance(event, Installed) and not event.is_complete for event in view.behind())
+
+
+def _has_other_packages(view: View) -> bool:
+    """Whether a package of the operating system that needs Python may have brought modules along."""
+    return any(
+        isinstance(event, Programs)
+        and not event.package.startswith(_OF_PYTHON)
+        and "python3" in (event.names or frozenset({"python3"})) | event.perhaps
+        for event in view.behind()
+    )

@@ -1,0 +1,126 @@
+"""Whether an image is meant to compute on a GPU, by what the files say."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+from mllint.sources.requirements import Options, Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mllint.image.stage import Stage
+    from mllint.sources.compose import Service
+
+Intent = Literal["gpu", "cpu", "open"]
+
+# In a Dockerfile, its name, a requirements file or the name of an image.
+_NAMED = re.compile(
+    r"cuda|nvidia|(?<![a-z])gpus?(?![a-z])|rocm|tensorrt|(?<![a-z0-9])cu1[0-9]{2}(?![0-9])|habana|gaudi|neuron|(?<![a-z])xpu",
+    re.IGNORECASE,
+)
+_FOR_CPU = re.compile(r"(?<![a-z])cpu(?![a-z])", re.IGNORECASE)
+_DISTRIBUTIONS = re.compile(
+    r"nvidia-.*|.*-gpu|cupy.*|jax-cuda.*|.*-cu1\d|.*cuda.*|tensorrt.*|intel-extension-for-pytorch"
+    r"|auto-gptq|autoawq|bitsandbytes|deepspeed|exllamav2|flash-attn|liger-kernel|sglang|triton|vllm|xformers"
+)
+_IN_CODE = re.compile(r"cuda|(?<![a-z])gpus?(?![a-z])|device_map|nvidia|(?<![a-z])mps(?![a-z])", re.IGNORECASE)
+_FORCED = re.compile(
+    r"""(?:device\s*=|\.to\(|\.device\(|device_map\s*=)\s*["']cuda(?::\d+)?["']\s*[,)\n](?!.*(?:if|else)\b)|\.cuda\(\)"""
+)
+_ASKED_OF_CLUSTER = re.compile(
+    r"(?:nvidia|amd|intel|habana)\.(?:com|ai)/gpu|accelerator-type|nvidia-tesla|gpus:\s*[1-9a]"
+)
+_MAX_FILES, _MAX_BYTES = 400, 300_000
+
+
+def intent(stage: Stage) -> Intent:
+    """What an image that ends with a stage is meant for: `gpu` where anything says so, `cpu` where the configuration or
+    the Dockerfile's name does, its platform has no GPU, or its source is there and never speaks of one."""
+    settings = stage.build.settings
+    if settings.accelerator != "auto":
+        return "cpu" if settings.accelerator == "cpu" else "gpu"
+    if settings.platform == "lambda":
+        return "cpu"
+    if _is_named(stage) or _is_installed_for(stage) or any(_wants_gpu(each) for each in stage.build.services):
+        return "gpu"
+    if any(_ASKED_OF_CLUSTER.search(text) for text in _deployments(stage)):
+        return "gpu"
+    return "cpu" if _FOR_CPU.search(_path(stage)) else _of_code(stage)
+
+
+def _path(stage: Stage) -> str:
+    """The name of the Dockerfile and of its folder."""
+    return "/".join(stage.build.source.path.split("/")[-2:])
+
+
+def _is_named(stage: Stage) -> bool:
+    build = stage.build
+    bases = " ".join(each.base.text for each in build.needed)
+    return any(_NAMED.search(text) for text in (_path(stage), bases, build.source.text))
+
+
+def _is_installed_for(stage: Stage) -> bool:
+    """Whether something is installed that is of no use without a GPU."""
+    for each in stage.build.needed:
+        for step in each.steps:
+            for call in step.installs:
+                read = each.closure(call)
+                lines = [line for file in read.files.values() for line in file.lines]
+                texts = [option.value or "" for line in lines if isinstance(line, Options) for option in line.options]
+                asked = [line for line in (*lines, *call.requirements) if isinstance(line, Requirement)]
+                texts += [line.specifier for line in asked]
+                if any(_NAMED.search(text) or "+cu" in text for text in texts):
+                    return True
+                if any(line.key and _DISTRIBUTIONS.fullmatch(line.key) for line in asked):
+                    return True
+    return False
+
+
+def _wants_gpu(service: Service) -> bool:
+    runtime = service.runtime.text if service.runtime is not None else ""
+    names = (setting.name for setting in service.environment)
+    is_asked = any(request.is_gpu for request in service.device_requests)
+    return is_asked or "nvidia" in runtime or any(name.startswith(("NVIDIA_", "CUDA_")) for name in names)
+
+
+def _deployments(stage: Stage) -> Iterator[str]:
+    """The YAML files of the context, where a cluster is asked for devices."""
+    context = stage.build.context
+    files = (each for each in context.files() if each.name.endswith((".yaml", ".yml")) and each.size < _MAX_BYTES)
+    for each in islice(files, _MAX_FILES):
+        source = context.text(each.path)
+        if source is not None:
+            yield source.text
+
+
+def _of_code(stage: Stage) -> Intent:
+    """By the Python that the build brings from its context. Code that asks whether there is a GPU runs with and
+    without one."""
+    is_seen = False
+    for text in _code(stage):
+        if _FORCED.search(text):
+            return "gpu"
+        if _IN_CODE.search(text):
+            return "open"
+        is_seen = is_seen or bool(text.strip())
+    return "cpu" if is_seen else "open"
+
+
+def _code(stage: Stage) -> Iterator[str]:
+    context = stage.build.context
+    copies = [step.copy for each in stage.build.needed for step in each.steps if step.copy is not None]
+    entries = (
+        entry
+        for copy in copies
+        if copy.origin == "context"
+        for source in copy.sources
+        for entry in source.entries(context)
+        if entry.name.endswith(".py") and entry.size < _MAX_BYTES
+    )
+    for entry in islice(entries, _MAX_FILES):
+        source = context.text(entry.path)
+        if source is not None:
+            yield source.text

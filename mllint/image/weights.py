@@ -1,0 +1,100 @@
+"""Weights of models that come into a layer behind the source or along with it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from mllint.image.order import brings_source
+from mllint.image.service import PYTHON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    from mllint.image.commands import Executed
+    from mllint.image.context import Entry
+    from mllint.image.copies import Copy
+    from mllint.image.stage import Stage, Step
+    from mllint.sources.text import Span
+
+_WEIGHTS = re.compile(
+    r".*\.(?:bin|ckpt|engine|gguf|h5|joblib|keras|mar|msgpack|onnx|onnx_data|pb|pickle|pkl|plan|pt|pth|safetensors|tflite)"
+)
+_LEAST = 50_000_000
+"""Bytes of weights from which on an image notices them."""
+_FETCHERS = frozenset({"aria2c", "curl", "gdown", "wget"})
+_HUBS = frozenset({"hf", "huggingface-cli"})
+_LOADS = re.compile(r"from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer\(|load_model\(|pipeline\(")
+
+
+class Heavy(NamedTuple):
+    """A step that puts weights into a layer that each edit of the source makes anew."""
+
+    step: Step
+    span: Span
+    kind: Literal["with", "behind", "download"]
+    files: tuple[Entry, ...]
+    """What a copy brings, the largest first."""
+    what: str
+    """What a download asks for."""
+    source: Copy
+    """The copy that brings the source."""
+
+
+def late_weights(stage: Stage) -> Iterator[Heavy]:
+    """The steps of a stage that bring weights along with the source or behind it; of downloads the first."""
+    code: Copy | None = None
+    own = {id(step) for step in stage.steps}
+    has_download = False
+    for step in stage.steps_before(None):
+        has_source = step.copy is not None and brings_source(stage, step.copy)
+        found = _of_step(stage, step, code, has_source) if id(step) in own else None
+        if found is not None and not (has_download and found.kind == "download"):
+            has_download = has_download or found.kind == "download"
+            yield found
+        if has_source:
+            code = code or step.copy
+
+
+def _of_step(stage: Stage, step: Step, code: Copy | None, has_source: bool) -> Heavy | None:
+    if step.copy is not None and step.copy.origin == "context":
+        files = _weights(stage, step.copy)
+        if sum(each.size for each in files) < _LEAST:
+            return None
+        if has_source:
+            return Heavy(step, step.instruction.span, "with", files, "", step.copy)
+        if code is not None and not step.copy.is_link:
+            return Heavy(step, step.instruction.span, "behind", files, "", code)
+    elif code is not None and not any(mount.kind in ("cache", "bind") for mount in step.mounts):
+        for each in step.commands:
+            what = _download(each) if each.is_certain else None
+            if what is not None:
+                return Heavy(step, each.span, "download", (), what, code)
+    return None
+
+
+def _weights(stage: Stage, copy: Copy) -> tuple[Entry, ...]:
+    found = {
+        entry.path: entry
+        for source in copy.sources
+        for entry in source.entries(stage.build.context)
+        if _WEIGHTS.fullmatch(entry.name)
+    }
+    return tuple(sorted(found.values(), key=lambda each: (-each.size, each.path)))
+
+
+def _download(each: Executed) -> str | None:
+    """What a command downloads, if that is a model; None for everything that may read the source."""
+    words = each.arguments
+    if each.name in _HUBS and words[:1] == ("download",):
+        return next((word for word in words[1:] if not word.startswith("-")), None)
+    if each.name in _FETCHERS:
+        urls = (word.partition("?")[0].rstrip("/") for word in words if "://" in word)
+        return next((url.rpartition("/")[2] for url in urls if _WEIGHTS.fullmatch(url)), None)
+    if PYTHON.fullmatch(each.name) and "-c" in words[:-1]:
+        code = words[words.index("-c") + 1]
+        match = _LOADS.search(code)
+        name = re.search(r"[\"']([\w.-]+/[\w.-]+)[\"']", code)
+        return name[1] if match and name else None
+    return None

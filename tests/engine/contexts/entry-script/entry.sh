@@ -1,0 +1,5 @@
+#!/bin/sh
+set -e
+: "${WORKERS:=2}"
+export WORKERS
+exec "$@"

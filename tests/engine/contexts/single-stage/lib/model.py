@@ -1,0 +1,1 @@
+WEIGHTS = "model.bin"
