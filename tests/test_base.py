@@ -144,6 +144,10 @@ def test_the_release_of_the_distribution(image: str, distro: str | None, suite: 
         ("nvcr.io/nvidia/pytorch:21.12-py3", "3.8", "/opt/conda"),
         ("tensorflow/tensorflow:2.15.0-gpu", "3.11", "/usr"),
         ("node:20-bookworm", "3.11", "/usr"),
+        ("golang:1.25", "3.13", "/usr"),
+        ("apache/spark:4.0.1", "3.10", "/usr"),
+        ("quay.io/jupyter/scipy-notebook:2025-01-13", "3.12", "/opt/conda"),
+        ("quay.io/jupyter/base-notebook:2026-07-28", "3.13", "/opt/conda"),
     ],
 )
 def test_the_python_of_an_image(image: str, version: str, prefix: str):
@@ -163,7 +167,11 @@ def test_images_that_surely_have_no_python(image: str):
     assert (found.program("python3"), found.program("pip")) == ("absent", "absent")
 
 
-@pytest.mark.parametrize("image", ["python", "python:3", "quay.io/jupyter/base-notebook", "me/app", "node:22"])
+@pytest.mark.parametrize(
+    "image",
+    "python python:3 quay.io/jupyter/base-notebook quay.io/jupyter/base-notebook:2026-09-29 me/app node:22 "
+    "apache/spark:4.0.1-scala lmsysorg/sglang ghcr.io/mlflow/mlflow".split(),
+)
 def test_a_python_that_the_tag_does_not_tell(image: str):
     assert isinstance(base(image).python, Unknown)
 

@@ -53,6 +53,19 @@ def answer(stage: Stage, name: str) -> str:
         (SLIM + "RUN curl -LsSf https://astral.sh/uv/install.sh | sh\nENV PATH=/root/.local/bin:$PATH", "uv", "yes"),
         (SLIM + "COPY --from=ghcr.io/astral-sh/uv:0.4 /uv /uvx /bin/", "uv", "yes"),
         (SLIM + "COPY --from=ghcr.io/astral-sh/uv:0.4 /uv /uvx /bin/", "curl", "no"),
+        ("FROM ghcr.io/astral-sh/uv:0.4 AS uv\n" + SLIM + "COPY --from=uv /uv /bin/uv", "uv", "yes"),
+        ("FROM ghcr.io/astral-sh/uv:0.4 AS uv\n" + SLIM + "COPY --from=uv /uv /uvx /bin/", "uvx", "yes"),
+        ("FROM ghcr.io/astral-sh/uv:0.4 AS uv\n" + SLIM + "COPY --from=uv /uv /uvx /bin/", "curl", "no"),
+        (
+            "FROM tools.example/all AS tools\n" + SLIM + "COPY --from=tools /t /t\nENV PATH=/t/bin:$PATH",
+            "curl",
+            "perhaps",
+        ),
+        (
+            DEBIAN.strip() + " AS build\nRUN ./build /t\n" + SLIM + "COPY --from=build /t /t\nENV PATH=/t/bin:$PATH",
+            "curl",
+            "perhaps",
+        ),
         (
             SLIM + "RUN wget -O /usr/local/bin/tool https://a.example/tool && chmod +x /usr/local/bin/tool",
             "tool",

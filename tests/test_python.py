@@ -178,3 +178,21 @@ def test_any_module_is_read(text):
     assert module.imports == {each.name for each in module.statements if not each.level}
     assert isinstance(module.opened, tuple)
     assert [each.line for each in module.statements] == sorted(each.line for each in module.statements)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("MODEL = 'a.pkl'\nload(MODEL)\n", ["a.pkl"]),
+        ("MODEL: str = 'a.pkl'\nload(MODEL)\n", ["a.pkl"]),
+        ("MODEL = 'a.pkl'\nMODEL = other()\nload(MODEL)\n", []),
+        ("MODEL = 'a.pkl'\ndef read(MODEL):\n    load(MODEL)\n", []),
+        ("open('a', 'rb')\nopen('b', 'w')\nopen('c', mode='a')\n", ["a"]),
+        ("open('a', 'w')\nopen('a')\n", []),
+        ("import os\nif os.path.exists('a'):\n    open('a')\n", []),
+    ],
+)
+def test_what_is_read_before_it_can_be_made(text: str, expected: list[str]):
+    module = parse(Source("main.py", text))
+    assert module is not None
+    assert [each.path for each in module.opened] == expected

@@ -76,6 +76,13 @@ def test_the_base_brings_a_process_until_the_file_sets_one():
     assert process(f"{base}ENTRYPOINT []") is None
 
 
+def test_a_python_of_the_base_takes_cmd_for_its_arguments():
+    found = process('FROM gcr.io/distroless/python3-debian12\nCMD ["serve.py", "--port", "80"]')
+    assert [each.arguments for each in found.commands] == [("serve.py", "--port", "80")]
+    assert names(found) == ["python3"]
+    assert names(process('FROM gcr.io/distroless/python3-debian12\nENTRYPOINT ["/serve"]')) == ["serve"]
+
+
 def test_the_process_of_a_base_can_be_described():
     described = {"registry.example/*": Described(entrypoint=("tini", "--"), command=("uvicorn", "app:app"))}
     found = server("FROM registry.example/serving:1", bases=described)

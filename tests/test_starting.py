@@ -163,3 +163,45 @@ def test_the_ports_of_compose(service: str, count: int, tmp_path: Path):
     compose = f"services:\n  api:\n    build: .\n    {service}\n"
     text = f"{SLIM}CMD uvicorn main:app --host 0.0.0.0"
     assert len(found(tmp_path, "ML306", text, **{"compose.yaml": compose})) == count
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "CMD flask --app web run",
+        "CMD flask run",
+        "ENV FLASK_APP=web.py\nCMD flask run",
+        "CMD gunicorn --preload web",
+        "ENV GUNICORN_CMD_ARGS='--chdir elsewhere'\nCMD gunicorn app.web:server",
+        "CMD python app/serve.py",
+    ],
+)
+def test_servers_that_ask_for_what_is_not_there(tail: str, tmp_path: Path):
+    files = {
+        "app/web.py": "server = object()\n",
+        "app/app.py": "",
+        "app/serve.py": "import uvicorn\nuvicorn.run('web:app')\n",
+    }
+    [(message, _)] = found(tmp_path, "ML308", SLIM + "COPY . .\n" + tail, **files)
+    assert message.endswith("the container ends as soon as it starts") or "takes app from web.py" in message
+
+
+@pytest.mark.parametrize(
+    ("tail", "files"),
+    [
+        ("CMD flask --app app.web run", {}),
+        ("ENV FLASK_APP=app/web.py:server\nCMD flask run", {}),
+        ("CMD flask run", {"wsgi.py": ""}),
+        ("CMD flask run", {".flaskenv": "FLASK_APP=app.web\n"}),
+        ("CMD flask --app $APP run", {}),
+        ("ENV GUNICORN_CMD_ARGS='--chdir app'\nCMD gunicorn web:server", {}),
+        ("CMD gunicorn web:server", {"gunicorn.conf.py": "pythonpath = 'app'\n"}),
+        ("CMD gunicorn web:server", {"gunicorn.conf.py": "import os\nchdir = os.environ['FOLDER']\n"}),
+        ("CMD python serve.py", {"serve.py": "import uvicorn\nuvicorn.run('web:server', app_dir='app')\n"}),
+        ("CMD python serve.py", {"serve.py": "import sys, uvicorn\nsys.path += 'app',\nuvicorn.run('web:server')\n"}),
+        ("CMD python -m app.relative", {"app/relative.py": "from .web import server\n"}),
+    ],
+)
+def test_servers_that_find_what_they_ask_for(tail: str, files: dict[str, str], tmp_path: Path):
+    own = {"app/web.py": "server = object()\n", **files}
+    assert found(tmp_path, "ML308", SLIM + "COPY . .\n" + tail, **own) == []

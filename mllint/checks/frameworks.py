@@ -17,7 +17,8 @@ _REPAIR = (
 @check("ML701")
 def torch_cuda_wheels_on_cpu_image(stage: Stage) -> Iterator[Finding]:
     """torch with CUDA in an image that has nothing to do with a GPU."""
-    found = with_cuda(stage) if stage.is_final and _installs_python(stage) else None
+    is_candidate = stage.is_final and _installs_python(stage) and not gpu.is_named(stage)
+    found = with_cuda(stage) if is_candidate else None
     meant = gpu.intent(stage) if found is not None else "gpu"
     if found is None or meant == "gpu":
         return

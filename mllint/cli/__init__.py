@@ -34,7 +34,8 @@ def _print_version(wanted: bool) -> None:
         from mllint import __version__, facts
 
         typer.echo(f"mllint {__version__} (distribution mllint-docker)")
-        typer.echo(f"tables of facts: {facts.newest()} ({facts.age()} days old)")
+        days = facts.age()
+        typer.echo(f"tables of facts: {facts.newest()} ({days} day{'' if days == 1 else 's'} old)")
         raise typer.Exit
 
 

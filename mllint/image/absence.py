@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image import distributions, programs, python
 from mllint.image.base import Base
 from mllint.image.events import Distribution, Installed, Interpreter, Programs
+from mllint.image.interpreter import is_python_program
 from mllint.image.values import Unknown
 from mllint.image.view import View
 
@@ -91,14 +92,15 @@ def of_server(use: Use, name: str) -> Absence | None:
 
 
 def interpreter(use: Use) -> Interpreter | None:
-    """The Python that runs a command: itself, or the one that its script belongs to."""
-    each = use.executed
-    found = python.interpreter(use.view, each.words[0].value, use.path, each.directory)
-    if not isinstance(found, Interpreter):
-        program = use.look_up(each.words[0].value)
-        place = program.path if isinstance(program, programs.Program) else None
-        beside = python.interpreter(use.view, f"{posixpath.dirname(place)}/python3", None) if place else None
-        found = beside if isinstance(beside, Interpreter) else python.interpreter(use.view, "python3", use.path)
+    """The Python that runs a command: itself, or the one that its script belongs to; None where that is not known."""
+    name = use.executed.words[0].value
+    found = python.interpreter(use.view, name, use.path, use.executed.directory)
+    if isinstance(found, Interpreter) or is_python_program(posixpath.basename(name)):
+        return found if isinstance(found, Interpreter) else None
+    program = use.look_up(name)
+    place = program.path if isinstance(program, programs.Program) else None
+    beside = python.interpreter(use.view, f"{posixpath.dirname(place)}/python3", None) if place else None
+    found = python.interpreter(use.view, "python3", use.path) if beside is None else beside
     return found if isinstance(found, Interpreter) else None
 
 

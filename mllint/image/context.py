@@ -38,7 +38,7 @@ class Tree:
     def find(self, path: str) -> Entry | None:
         """The entry at a path, or None; links count as they stand."""
         folder, _, name = path.rpartition("/")
-        if folder and self.find(folder) is None:
+        if folder and folder not in self._folders and self.find(folder) is None:
             return None
         return self._children(folder).get(name)
 

@@ -292,13 +292,12 @@ class _Walk:
         found: dict[tuple[str, str | None], set[tuple[int, str]]] = {}
         specifiers: dict[str, set[str]] = {}
         for number, listed in enumerate(lists):
-            for requirement in map(_requirement, listed):
-                target = normalised(requirement.name)
-                pythons = [python for python in self.pythons if _holds(requirement, python)]
-                for extra in (None, *requirement.extras):
-                    found.setdefault((target, extra), set()).update((number, python) for python in pythons)
-                if pythons:
-                    specifiers.setdefault(target, set()).add(str(requirement.specifier))
+            for each in map(_required, listed):
+                places = {(number, python) for python in self.pythons if each.holds(python)}
+                for extra in (None, *each.extras):
+                    found.setdefault((each.name, extra), set()).update(places)
+                if places:
+                    specifiers.setdefault(each.name, set()).add(each.specifier)
         for (target, extra), places in found.items():
             if not places:
                 continue
@@ -311,15 +310,31 @@ class _Walk:
             yield _Edge(target, extra, common, why)
 
 
-def _holds(requirement: Requirement, python: str) -> bool:
-    return requirement.marker is None or holds(str(requirement.marker), Environment(python))
+class _Required(NamedTuple):
+    """A requirement that a release has."""
+
+    name: str
+    extras: tuple[str, ...]
+    specifier: str
+    marker: str | None
+
+    def holds(self, python: str) -> bool:
+        """Whether it is one for a version of Python."""
+        return self.marker is None or _holds(self.marker, python)
 
 
 @cache
-def _requirement(text: str) -> Requirement:
+def _required(text: str) -> _Required:
     from packaging.requirements import Requirement
 
-    return Requirement(text)
+    found = Requirement(text)
+    marker = str(found.marker) if found.marker is not None else None
+    return _Required(normalised(found.name), tuple(found.extras), str(found.specifier), marker)
+
+
+@cache
+def _holds(marker: str, python: str) -> bool:
+    return holds(marker, Environment(python))
 
 
 @cache

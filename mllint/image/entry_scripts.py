@@ -12,6 +12,7 @@ from mllint.image.events import Unsure
 from mllint.image.paths import joined
 from mllint.image.programs import Program
 from mllint.image.scope import Scope
+from mllint.image.service import python_of_base
 from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.image.view import Node
 from mllint.sources import git_index
@@ -64,8 +65,9 @@ def _commands(stage: Stage) -> Iterator[tuple[Instruction, Executed]]:
     step = (process.entrypoint or process.command) if process is not None else None
     if process is not None and step is not None:
         behind = process.command if process.entrypoint is not None and process.command is not None else None
-        if step.instruction.is_exec_form and behind is not None and behind.instruction.is_exec_form:
-            words = (*argv(step.instruction), *argv(behind.instruction))
+        opening = python_of_base(stage)
+        if step.instruction.is_exec_form and (opening or (behind is not None and behind.instruction.is_exec_form)):
+            words = (*opening, *argv(step.instruction), *(argv(behind.instruction) if behind is not None else ()))
             yield from ((step.instruction, each) for each in from_argv(words, Scope(None, state.directory)))
         else:
             yield from ((step.instruction, each) for each in executed(step.instruction, state) if each.is_sure)

@@ -108,6 +108,8 @@ class Unsure(NamedTuple):
     about: frozenset[Scope]
     below: str = "/"
     """The folder in which it happens, where files are concerned."""
+    repository: str | None = None
+    """The address of the repository that comes to lie in that folder."""
 
 
 class User(NamedTuple):

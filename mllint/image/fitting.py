@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
@@ -123,27 +124,33 @@ def _pinned_misfit(each: Asked, version: str, where: Place) -> Misfit | None:
 
 def _open_misfit(each: Asked, where: Place) -> Misfit | None:
     """A requirement that no release fits."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        limits = SpecifierSet(each.specifier)
-    except InvalidSpecifier:
-        return None
-    known = offered.offers(each.name)
-    candidates = (version for version in reversed(offered.releases(each.name)) if limits.contains(version))
-    newest: tuple[str, Offer] | None = None
-    for version in candidates if known else ():
-        found = offered.offer(each.name, version) or known[0]
-        if found.has_wheel(where.minor, where.platform) or found.has_sdist:
-            return None
-        newest = newest or (version, found)
+    is_known = bool(offered.offers(each.name))
+    newest = _newest_unfit(each.name, each.specifier, where.minor, where.platform) if is_known else None
     if newest is None:
         return None
-    version, found = newest
-    is_closed = not limits.contains(_ABOVE_ALL)
+    version, found, is_closed = newest
     release = f"{each.name}{each.specifier}" if is_closed else f"{each.name} up to its release {version}"
     reason = _no_wheel(found, where) if found.admits(where.minor) else f"has no release for Python {where.minor}"
     return Misfit(release, reason, True, where.is_verified and is_closed, _repair(each.name, found, where))
+
+
+@cache
+def _newest_unfit(name: str, specifier: str, minor: str, platform: Platform) -> tuple[str, Offer, bool] | None:
+    """The newest release that a specifier admits, and whether it admits no later one, where none of them fits."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    known = offered.offers(name)
+    try:
+        limits = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return None
+    newest: tuple[str, Offer] | None = None
+    for version in filter(limits.contains, reversed(offered.releases(name))):
+        found = offered.offer(name, version) or known[0]
+        if found.has_wheel(minor, platform) or found.has_sdist:
+            return None
+        newest = newest or (version, found)
+    return (*newest, not limits.contains(_ABOVE_ALL)) if newest is not None else None
 
 
 def _no_wheel(found: Offer, where: Place) -> str:

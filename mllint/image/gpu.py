@@ -44,7 +44,7 @@ def intent(stage: Stage) -> Intent:
         return "cpu" if settings.accelerator == "cpu" else "gpu"
     if settings.platform == "lambda":
         return "cpu"
-    if _is_named(stage) or _is_installed_for(stage) or any(_wants_gpu(each) for each in stage.build.services):
+    if is_named(stage) or _is_installed_for(stage) or any(_wants_gpu(each) for each in stage.build.services):
         return "gpu"
     if any(_ASKED_OF_CLUSTER.search(text) for text in _deployments(stage)):
         return "gpu"
@@ -56,8 +56,12 @@ def _path(stage: Stage) -> str:
     return "/".join(stage.build.source.path.split("/")[-2:])
 
 
-def _is_named(stage: Stage) -> bool:
+def is_named(stage: Stage) -> bool:
+    """Whether the configuration leaves it to the files, and the Dockerfile, its name or that of a base speaks of a GPU:
+    the sign that is found soonest."""
     build = stage.build
+    if build.settings.accelerator != "auto" or build.settings.platform == "lambda":
+        return False
     bases = " ".join(each.base.text for each in build.needed)
     return any(_NAMED.search(text) for text in (_path(stage), bases, build.source.text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.events import Distribution, Installed
@@ -59,8 +60,13 @@ def interpreter_of(stage: Stage, install: Install) -> Interpreter | None:
     return None
 
 
-def asked(stage: Stage, install: Install) -> Iterator[Asked]:
+@lru_cache(maxsize=64)
+def asked(stage: Stage, install: Install) -> tuple[Asked, ...]:
     """What a call asks for by name on its command line, in requirements files and in the projects it installs."""
+    return tuple(_asked(stage, install))
+
+
+def _asked(stage: Stage, install: Install) -> Iterator[Asked]:
     found = interpreter_of(stage, install)
     minor = found.minor if found is not None else None
     there = frozenset[str]() if install.has(*_UPGRADES) else _installed_before(stage, install)
@@ -80,23 +86,21 @@ def asked(stage: Stage, install: Install) -> Iterator[Asked]:
 
 
 def view_at(stage: Stage, install: Install) -> View:
-    """The inside of the image when a call begins."""
-    first = next(_events(stage, install), None)
-    if first is None:
-        return stage.view_after(install.step)
+    """The inside of the image when a call begins, behind the commands that stand before it in its RUN."""
+    begin, end = stage.view_before(install.step).end, stage.view_after(install.step).end
     events = stage.log.events
-    return View(
-        stage.root.base, stage.build.context, events, next(at for at, each in enumerate(events) if each is first)
-    )
+    own = (at for at in range(begin, end) if events[at].cause.span == install.executed.span)
+    return View(stage.root.base, stage.build.context, events, next(own, end))
 
 
 def _events(stage: Stage, install: Install) -> Iterator[Event]:
     """What a call writes into the log."""
-    return (
-        event
-        for event in stage.log.events
-        if event.cause.step is install.step and event.cause.span == install.executed.span
-    )
+    log, step = stage.log, install.step
+    end = log.ends.get(id(step))
+    # Behind its own steps, a stage has the events of those it starts from.
+    places = range(log.start) if end is None else range(stage.view_before(step).end, end)
+    events = (log.events[at] for at in places)
+    return (each for each in events if each.cause.span == install.executed.span and each.cause.step is step)
 
 
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,15 +13,15 @@ from mllint.findings import Location
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
 from mllint.sources import python
+from mllint.sources.shell_tree import Word
 from mllint.sources.text import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mllint.image.commands import Executed
     from mllint.image.stage import Stage
     from mllint.sources.python import Call
-    from mllint.sources.shell_tree import Word
     from mllint.sources.text import Source
 
 _PORT_OPTIONS = "--rest_api_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
@@ -29,11 +30,22 @@ _ADDRESS = re.compile(r"(?:https?://)?(\[[^]]*\]|[^:/]*)(?::(?:\d+|\$.*))?")
 _LOOPBACK = re.compile(r"127(?:\.\d+){1,3}|localhost|\[?::1\]?")
 _NO_NETWORK = ("unix:", "fd:", "fd://", "/", "%")
 _APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(?:\(.*\))?")
+_MODULE = re.compile(r"[A-Za-z_][\w.]*")
+# Options of gunicorn without a value.
+_FLAGS = ("--reload", "--preload", "--daemon", "-D", "--capture-output", "-R", "--no-sendfile", "--log-syslog")
 # Options whose values look like an application.
 _NO_APPLICATION = ("-c", "--config", "-k", "--worker-class", "--log-config", "--logger-class", "--loop", "--http")
 # What the configuration files that mllint reads call the address.
 _ADDRESS_SETTINGS = {"gunicorn": "bind", "TorchServe": "inference_address"}
 _OFF = (False, None, 0, "")
+
+
+class Option(NamedTuple):
+    """The value of an option, and where it stands."""
+
+    value: str
+    is_literal: bool
+    place: Location | None
 
 
 class Said(NamedTuple):
@@ -61,9 +73,27 @@ class Launch(NamedTuple):
         """The words of a column of the row."""
         return self.row.get(name, "").split()
 
-    def at(self, word: Word) -> Location:
-        """The place of a word of the command."""
-        return Location(self.source, word.span)
+    def options(self, *names: str) -> list[Option]:
+        """The values of options: those of the command, else those of the variable that the server takes some from."""
+        own = option_values(self.executed.words[1:], names)
+        if own or "arguments_env" not in self.row:
+            return [Option(word.value, word.is_literal, Location(self.source, word.span)) for word in own]
+        place = _setting(self.stage, self.row["arguments_env"])
+        words = option_values(self.preset, names)
+        return [Option(word.value, word.is_literal, place) for word in words]
+
+    @property
+    def preset(self) -> tuple[Word, ...]:
+        """The words of that variable."""
+        name = self.row.get("arguments_env")
+        value = self.variable(name) if name else None
+        if not isinstance(value, str):
+            return ()
+        try:
+            texts = shlex.split(value)
+        except ValueError:
+            return ()
+        return tuple(Word(text, text, True, self.executed.span) for text in texts)
 
     def calling(self, call: Call) -> Location | None:
         """The place of one of the calls."""
@@ -83,10 +113,10 @@ def is_loopback(host: Value) -> bool:
     return isinstance(host, str) and _LOOPBACK.fullmatch(host.lower()) is not None
 
 
-def option_values(executed: Executed, names: Sequence[str]) -> list[Word]:
+def option_values(words: Sequence[Word], names: Sequence[str]) -> list[Word]:
     """The values of options in all their forms: `--port 80`, `--port=80`, `-p80`."""
     found = []
-    for word, behind in zip_longest(executed.words[1:], executed.words[2:]):
+    for word, behind in zip_longest(words, words[1:]):
         name, equals, value = word.value.partition("=")
         if name in names and equals:
             found.append(word._replace(value=value))
@@ -105,10 +135,10 @@ def host(launch: Launch) -> Said:
 
 
 def _commanded(launch: Launch) -> list[Said | None]:
-    words = option_values(launch.executed, launch.columns("host_options"))
     if launch.row.get("operand") == "address":
         words = [word for word in launch.executed.words[2:] if re.match(r"[\w.\[\]:]+:\d+$", word.value)]
-    return [Said(_host(word.value), launch.at(word)) for word in words]
+        return [Said(_host(word.value), Location(launch.source, word.span)) for word in words]
+    return [Said(_host(each.value), each.place) for each in launch.options(*launch.columns("host_options"))]
 
 
 def _called(launch: Launch, call: Call) -> Said | None:
@@ -136,8 +166,8 @@ def _unsaid(launch: Launch) -> Said:
 
 def _of_environment(launch: Launch) -> Said | None:
     if launch.row["server"] == "gunicorn":
-        # It takes options from one variable, and listens for everybody once a platform gives it a port by the other.
-        is_said = any(launch.variable(name) is not None for name in ("GUNICORN_CMD_ARGS", "PORT"))
+        # It listens for everybody once a platform gives it a port.
+        is_said = isinstance(launch.variable("GUNICORN_CMD_ARGS"), Unknown) or launch.variable("PORT") is not None
         return Said(Unknown("its environment says where it listens")) if is_said else None
     name = launch.row.get("host_env")
     value = launch.variable(name) if name else None
@@ -148,38 +178,58 @@ def _of_environment(launch: Launch) -> Said | None:
 
 def _of_files(launch: Launch) -> Said | None:
     """The address in a configuration file, as far as mllint reads those of the server."""
+    name = _ADDRESS_SETTINGS.get(launch.row["server"])
+    if name is None:
+        found = next(_files(launch), None)
+        if found is None:
+            return None
+        return Said(found if isinstance(found, Unknown) else Unknown(f"{found.path} may say where it listens"))
+    setting = configured(launch, name)
+    if setting is None:
+        return None
+    value = setting.value
+    if isinstance(value, list | tuple) and not isinstance(value, Unknown) and value:
+        value = value[0]
+    return Said(value if isinstance(value, str | Unknown) else Unknown(f"{name} is no address"), setting.place)
+
+
+class Setting(NamedTuple):
+    """What a configuration file gives a name: a literal value, or Unknown."""
+
+    value: object
+    place: Location | None = None
+
+
+def configured(launch: Launch, name: str) -> Setting | None:
+    """The setting of this name in the configuration file of a server; None where the file leaves it alone or where
+    there is none."""
     for found in _files(launch):
         if isinstance(found, Unknown):
-            return Said(found)
-        name = _ADDRESS_SETTINGS.get(launch.row["server"])
-        if name is None:
-            return Said(Unknown(f"{found.path} may say where it listens"))
+            return Setting(found)
         value = _assigned(launch.stage, found, name)
         if value is not None:
             line = re.search(rf"^{name}\b.*", found.text, re.MULTILINE)
-            return Said(value, Location(found, Span(*line.span())) if line else None)
+            return Setting(value, Location(found, Span(*line.span())) if line else None)
     return None
 
 
-def _files(launch: Launch) -> list[Source | Unknown]:
+def _files(launch: Launch) -> Iterator[Source | Unknown]:
     """The files that configure it: the one its options name, else those it looks for."""
     view, state = launch.stage.view, launch.stage.end
-    given = option_values(launch.executed, launch.columns("config_options"))
-    found: list[Source | Unknown] = []
+    given = launch.options(*launch.columns("config_options"))
     for path in [given[-1].value.removeprefix("file:")] if given else launch.columns("config"):
         place = view.resolve(path, state, launch.executed.directory)
         node = place if isinstance(place, Unknown) else view.find(place)
         if isinstance(node, Node):
             text = launch.stage.build.context.text(node.origin) if node.origin is not None else None
-            found.append(text or Unknown(f"what {path} says is not known"))
+            yield text or Unknown(f"what {path} says is not known")
         elif node is not None or given:
-            found.append(node or Unknown(f"{path} is not there"))
-    return found
+            yield node or Unknown(f"{path} is not there")
 
 
-def _assigned(stage: Stage, source: Source, name: str) -> Value | None:
-    """The text that a Python file or one of properties gives a name, of a list the first; None where it leaves the name
-    alone."""
+def _assigned(stage: Stage, source: Source, name: str) -> object:
+    """The literal value that a Python file gives a name, or the text that one of properties does; None where it leaves
+    the name alone."""
     lines = re.findall(rf"^{name}\s*=\s*(.+)$", source.text, re.MULTILINE)
     if not source.path.endswith(".py"):
         return lines[-1].strip() if lines else None
@@ -190,8 +240,7 @@ def _assigned(stage: Stage, source: Source, name: str) -> Value | None:
         value = ast.literal_eval(lines[0]) if len(lines) == 1 else None
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         value = None
-    value = value[0] if isinstance(value, list | tuple) and value else value
-    return value if isinstance(value, str) else Unknown(f"{source.path} computes {name}")
+    return value if value is not None else Unknown(f"{source.path} computes {name}")
 
 
 def _host(text: str) -> Value:
@@ -216,7 +265,7 @@ def port(launch: Launch) -> str:
     """The port: a number, or a variable as written; empty where it is not known."""
     if launch.calls:
         return _port_called(launch)
-    given = _port_commanded(launch.executed)
+    given = _port_commanded(launch)
     if given is None and launch.row.get("operand") == "address":
         given = next((word for word in reversed(launch.executed.arguments) if re.search(r"(?:^|:)\d+$", word)), None)
         given = given.rpartition(":")[2] if given else None
@@ -232,16 +281,16 @@ def _port_called(launch: Launch) -> str:
     return ports.pop() if len(ports) == 1 else ""
 
 
-def _port_commanded(executed: Executed) -> str | None:
+def _port_commanded(launch: Launch) -> str | None:
     for option in _PORT_OPTIONS:
-        for word in option_values(executed, (option,)):
-            if match := _PORT.fullmatch(word.value):
+        for each in launch.options(option):
+            if match := _PORT.fullmatch(each.value):
                 return match.group(1)
     return None
 
 
 def _port_unsaid(launch: Launch) -> str:
-    if launch.row["server"] == "gunicorn" and launch.variable("GUNICORN_CMD_ARGS") is not None:
+    if launch.row["server"] == "gunicorn" and isinstance(launch.variable("GUNICORN_CMD_ARGS"), Unknown):
         return ""
     in_file = _of_files(launch) if "config" in launch.row or "config_options" in launch.row else None
     if in_file is not None:
@@ -256,18 +305,34 @@ def _port_unsaid(launch: Launch) -> str:
 
 def application(launch: Launch) -> Word | None:
     """The `module:attribute` that the command names."""
-    values = option_values(launch.executed, _NO_APPLICATION)
+    values = option_values(launch.executed.words[1:], _NO_APPLICATION)
     found = [
         word
         for word in launch.executed.words[1:]
         if _APPLICATION.fullmatch(word.value) and not any(word.span == value.span for value in values)
     ]
+    if not found and launch.row["server"] == "gunicorn":
+        found = [word for word in _operands(launch.executed.words[1:]) if _MODULE.fullmatch(word.value)]
     return found[0] if len(found) == 1 and found[0].is_literal else None
+
+
+def _operands(words: Sequence[Word]) -> Iterator[Word]:
+    """What surely is no option of gunicorn and no value of one."""
+    is_value = False
+    for word in words:
+        if not word.value.startswith("-"):
+            if not is_value:
+                yield word
+            is_value = False
+        else:
+            is_long = word.value.startswith("--")
+            is_value = "=" not in word.value if is_long else len(word.value) == 2
+            is_value = is_value and word.value not in _FLAGS
 
 
 def workers(launch: Launch) -> Value:
     """How many processes serve, as far as the command and the environment tell."""
-    given = option_values(launch.executed, ("--workers", "-w"))
+    given = launch.options("--workers", "-w")
     value = given[-1].value if given else launch.variable("WEB_CONCURRENCY")
     return value if isinstance(value, Unknown) or (value and value.isdecimal()) else Unknown("not a number")
 
@@ -277,7 +342,13 @@ def development(launch: Launch) -> Location | None:
     for word in launch.executed.words[1:]:
         name, equals, value = word.value.partition("=")
         if name in launch.columns("reload_options") and value.lower() not in ("false", "0", "no"):
-            return launch.at(word) if equals or name != "--server.runOnSave" else None
+            return Location(launch.source, word.span) if equals or name != "--server.runOnSave" else None
+    if any(word.value in launch.columns("reload_options") for word in launch.preset):
+        return _setting(launch.stage, launch.row["arguments_env"])
+    if "reload_setting" in launch.row:
+        setting = configured(launch, launch.row["reload_setting"])
+        if setting is not None and setting.value is True:
+            return setting.place
     for call in launch.calls:
         if any(call.keywords.get(name) is True for name in launch.columns("reload_keywords")):
             return launch.calling(call)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.findings import Location
 from mllint.image import distributions, listening, service
 from mllint.image.events import Distribution, Installed
 from mllint.image.paths import joined
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mllint.image.commands import Executed
+    from mllint.image.listening import Launch
     from mllint.image.service import Process
     from mllint.image.stage import Stage
     from mllint.image.view import View
@@ -33,6 +36,12 @@ _FOLDER_OPTIONS = {
     "daphne": (),
 }
 _RUNS_FILES = frozenset({"Streamlit", "Chainlit", "FastAPI"})
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*")
+_APPLICATION = re.compile(rf"(?P<module>{_DOTTED.pattern})(?::(?P<attribute>{_DOTTED.pattern})(?:\(.*\))?)?")
+# Settings of gunicorn's file that say what is looked for, and where.
+_SETTINGS = ("chdir", "pythonpath", "wsgi_app")
+# What may lead a script to modules elsewhere.
+_ELSEWHERE = ("sys.path", "chdir")
 # What gives a module names that nobody can read off its text.
 _DYNAMIC = frozenset({"globals", "exec", "setattr", "vars", "locals", "import_module", "importlib.import_module"})
 
@@ -43,8 +52,8 @@ class Target(NamedTuple):
     executed: Executed
     by: str
     """The server or program that asks."""
-    source: Source
-    """The text that the command stands in."""
+    place: Location
+    """Where it is asked for."""
     module: str
     """A dotted name; empty for a file."""
     attribute: str
@@ -55,6 +64,8 @@ class Target(NamedTuple):
     """Where a module is looked for."""
     is_run: bool = False
     """Whether a package needs a __main__."""
+    is_script: bool = False
+    """Whether it is run as a file, which belongs to no package."""
 
     @property
     def wanted(self) -> str:
@@ -62,7 +73,7 @@ class Target(NamedTuple):
         return posixpath.basename(self.path) or self.module.rpartition(".")[2] + ".py"
 
     @property
-    def place(self) -> Value:
+    def file(self) -> Value:
         """Where the file lies, or would."""
         return joined(self.executed.directory, self.path)
 
@@ -77,39 +88,96 @@ def targets(stage: Stage, process: Process) -> Iterator[Target]:
 
 
 def _targets(stage: Stage, each: Executed, source: Source) -> Iterator[Target]:
+    place = Location(source, each.words[0].span)
     launch = service.launch(stage, each, source)
-    if launch is not None and launch.row["server"] in _FOLDER_OPTIONS and not launch.calls:
-        yield from _application(stage, launch)
-    elif launch is not None and launch.row["server"] in _RUNS_FILES and not launch.calls:
-        verb = launch.row.get("verb", "")
+    server = launch.row["server"] if launch is not None and not launch.calls else ""
+    if launch is not None and server in _FOLDER_OPTIONS:
+        yield from _application(stage, launch, place)
+    elif launch is not None and server == "Flask":
+        yield from _of_flask(stage, launch, place)
+    elif launch is not None and server in _RUNS_FILES:
         words = [word for word in each.words if word.value.endswith(".py") and word.is_literal]
-        if verb in each.arguments and len(words) == 1:
-            yield Target(each, launch.row["server"], source, "", "", words[0].value, ())
+        if launch.row.get("verb", "") in each.arguments and len(words) == 1:
+            yield Target(each, server, place, "", "", words[0].value, (), is_script=server == "Streamlit")
     elif PYTHON.fullmatch(each.name):
         name, _, is_module = interpreted(each)
         if is_module and name.partition(".")[0] not in sys.stdlib_module_names:
-            yield Target(each, each.name, source, name, "", "", _search(stage, each, each.directory), True)
+            yield Target(each, each.name, place, name, "", "", _search(stage, each, each.directory), is_run=True)
         elif name.endswith(".py"):
-            yield Target(each, each.name, source, "", "", name, ())
+            yield Target(each, each.name, place, "", "", name, (), is_script=True)
+        if launch is not None and launch.row.get("import_call") == "uvicorn.run" and name:
+            folder = each.directory if is_module else _folder(joined(each.directory, name))
+            yield from _called(stage, launch, folder)
 
 
-def _application(stage: Stage, launch: listening.Launch) -> Iterator[Target]:
+def _folder(path: Value) -> Value:
+    return posixpath.dirname(path) if isinstance(path, str) else path
+
+
+def _application(stage: Stage, launch: Launch, place: Location) -> Iterator[Target]:
+    """What a server is given as `module:attribute`."""
+    each, server = launch.executed, launch.row["server"]
+    settings = {name: _setting(launch, name) for name in _SETTINGS} if server == "gunicorn" else {}
     word = listening.application(launch)
-    if word is None:
+    named = word.value if word is not None else settings.get("wsgi_app")
+    match = _APPLICATION.fullmatch(named) if isinstance(named, str) else None
+    given = launch.options(*_FOLDER_OPTIONS[server])
+    beside = launch.options("--pythonpath")
+    is_open = any(isinstance(value, Unknown) for value in settings.values())
+    if match is None or is_open or not all(option.is_literal for option in (*given, *beside)):
         return
-    each = launch.executed
-    given = listening.option_values(each, _FOLDER_OPTIONS[launch.row["server"]])
-    beside = listening.option_values(each, ("--pythonpath",))
-    if any(not value.is_literal for value in (*given, *beside)):
-        return
-    folder = joined(each.directory, given[-1].value) if given else each.directory
+    chosen = given[-1].value if given else settings.get("chdir")
+    folder = joined(each.directory, chosen) if isinstance(chosen, str) else each.directory
     # Python itself looks in the working directory for -m.
-    added = [each.directory] if given and PYTHON.fullmatch(each.name) else []
-    added += [joined(folder, path) for value in beside for path in value.value.split(",")]
-    module, _, attribute = word.value.partition(":")
-    search = (*_search(stage, each, folder), *added)
-    name = attribute.partition("(")[0].partition(".")[0]
-    yield Target(each, launch.row["server"], launch.source, module, name, "", search)
+    added = [each.directory] if chosen and PYTHON.fullmatch(each.name) else []
+    more: list[object] = [*(option.value for option in beside)] or [settings.get("pythonpath")]
+    added += [joined(folder, path) for value in more if isinstance(value, str) for path in value.split(",")]
+    # gunicorn takes the name application where none is given.
+    attribute = (match["attribute"] or "application").partition(".")[0]
+    yield Target(each, server, place, match["module"], attribute, "", (*_search(stage, each, folder), *added))
+
+
+def _setting(launch: Launch, name: str) -> object:
+    found = listening.configured(launch, name)
+    return found.value if found is not None else None
+
+
+def _of_flask(stage: Stage, launch: Launch, place: Location) -> Iterator[Target]:
+    """What `flask --app` or FLASK_APP names, else the app.py that Flask looks for."""
+    each, view = launch.executed, stage.view
+    given = launch.options("--app", "-A")
+    named = given[-1].value if given else launch.variable("FLASK_APP")
+    if isinstance(named, Unknown) or not isinstance(each.directory, str) or not all(one.is_literal for one in given):
+        return
+    if named is None:
+        others = [view.find(posixpath.join(each.directory, name)) for name in (".env", ".flaskenv", "wsgi.py")]
+        if all(found is None for found in others):
+            yield Target(each, "Flask", place, "", "", "app.py", ())
+        return
+    path, _, attribute = named.partition(":")
+    attribute = attribute.partition("(")[0].partition(".")[0].strip()
+    module, folder = path, each.directory
+    if path.endswith(".py"):
+        yield Target(each, "Flask", place, "", "", path, ())
+        module, folder = posixpath.basename(path)[:-3], posixpath.dirname(posixpath.join(folder, path))
+    if _DOTTED.fullmatch(module) and (attribute or not path.endswith(".py")):
+        yield Target(each, "Flask", place, module, attribute, "", _search(stage, each, folder))
+
+
+def _called(stage: Stage, launch: Launch, folder: Value) -> Iterator[Target]:
+    """What `uvicorn.run("main:app")` names in the Python source that is started."""
+    call, program = launch.calls[0], launch.program
+    match = _APPLICATION.fullmatch(call.argument or "")
+    if len(launch.calls) > 1 or match is None or not match["attribute"] or {"app_dir", "**"} & call.computed:
+        return
+    place = launch.calling(call)
+    if place is None or program is None or any(text in program.text for text in _ELSEWHERE):
+        return
+    added = call.keywords.get("app_dir")
+    search = _search(stage, launch.executed, folder)
+    if isinstance(added, str):
+        search = (joined(launch.executed.directory, added), *search)
+    yield Target(launch.executed, "uvicorn", place, match["module"], match["attribute"].partition(".")[0], "", search)
 
 
 def _search(stage: Stage, each: Executed, folder: Value) -> tuple[Value, ...]:
@@ -126,7 +194,7 @@ def is_missing(stage: Stage, target: Target) -> bool:
     """Whether the image surely lacks the file or module of a target."""
     view = stage.view
     if target.path:
-        return isinstance(target.place, str) and view.find(target.place) is None
+        return isinstance(target.file, str) and view.find(target.file) is None
     head = target.module.partition(".")[0]
     found = [_in_folder(view, folder, target) for folder in target.folders]
     if None in found or True in found:
@@ -175,15 +243,57 @@ def _may_be_installed(stage: Stage, head: str) -> bool:
     return False
 
 
+def source_of(stage: Stage, target: Target) -> Source | None:
+    """The text of what a target names; None where the build context did not bring it."""
+    if target.path:
+        return _text(stage, target.file)
+    for folder in target.folders:
+        place = posixpath.join(folder, target.module.replace(".", "/")) if isinstance(folder, str) else ""
+        inside = "__main__" if target.is_run else "__init__"
+        for path in (f"{place}/{inside}.py", f"{place}.py") if place else ():
+            found = _text(stage, path)
+            if found is not None:
+                return found
+    return None
+
+
+def _text(stage: Stage, path: Value) -> Source | None:
+    node = stage.view.find(path) if isinstance(path, str) else None
+    return stage.build.context.text(node.origin) if isinstance(node, Node) and node.origin else None
+
+
+def entry_modules(stage: Stage) -> Iterator[tuple[Source, Module]]:
+    """The Python sources that the container starts: scripts, and the modules that servers are given (`main:app`)."""
+    for target in targets(stage, stage.process) if stage.process is not None else ():
+        source = source_of(stage, target)
+        module = stage.build.context.inputs.parsed(source, python.parse) if source is not None else None
+        if source is not None and module is not None:
+            yield source, module
+
+
 def module_of(stage: Stage, target: Target) -> tuple[Module, Source] | None:
     """The module of the build context that a target takes its attribute from, if all its names can be read off it."""
-    for folder in target.folders if target.attribute else ():
-        place = posixpath.join(folder, target.module.replace(".", "/")) if isinstance(folder, str) else ""
-        for path in (f"{place}/__init__.py", f"{place}.py") if place else ():
-            node = stage.view.find(path)
-            source = stage.build.context.text(node.origin) if isinstance(node, Node) and node.origin else None
-            if source is not None:
-                return _readable(stage, source, target.attribute)
+    source = source_of(stage, target) if target.attribute else None
+    return _readable(stage, source, target.attribute) if source is not None else None
+
+
+def homeless_import(stage: Stage, target: Target) -> tuple[Source, int] | None:
+    """The first relative import of what a target names that surely leaves the package it is started in, or has none
+    around it: the source and the line."""
+    if target.path and not target.is_script:
+        return None
+    source = source_of(stage, target)
+    module = stage.build.context.inputs.parsed(source, python.parse) if source is not None else None
+    if source is None or module is None or "__package__" in source.text:
+        return None
+    is_package = source.path.endswith(("/__init__.py", "/__main__.py"))
+    depth = 0 if target.path else target.module.count(".") + is_package
+    lines = source.text.splitlines()
+    for each in module.statements:
+        # What is indented may stand in a branch.
+        is_plain = each.condition is None and not each.is_deferred and lines[each.line - 1].startswith("from")
+        if each.level > depth and is_plain:
+            return source, each.line
     return None
 
 

@@ -120,7 +120,8 @@ class _Move:
                 continue
             match = _MINOR.search(place)
             if place in sites:
-                answer = None if match else self._compiled_for_another(found, site, place)
+                is_own = match is not None and match[1] == found.minor
+                answer = None if is_own else self._compiled_for_another(found, site, place)
             else:
                 answer = self._unseen(found, site, place, match[1]) if match else None
             if answer is not None:

@@ -36,7 +36,7 @@ class Manager(NamedTuple):
     values: frozenset[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Install:
     """One call that installs: `operands` are the words that name what, `options` every option with its value."""
 
@@ -214,6 +214,9 @@ class Closure(NamedTuple):
     """Whether every file was found."""
     has_unread_constraints: bool
     """Whether a constraints file was not."""
+    lost: tuple[str, ...]
+    """The requirements files that were not found or cannot be read: absolute in the image, or in the context where
+    another file names it, or as written."""
 
     def lines(self) -> Iterator[tuple[RequirementsFile, Requirement]]:
         """Every named requirement of the files."""
@@ -243,7 +246,7 @@ def closure(stage: Stage, install: Install) -> Closure:
         walk.file(word, walk.constraints)
     walk.environment()
     is_complete = not walk.lost_files and not walk.lost_constraints
-    return Closure(walk.files, walk.constraints, is_complete, walk.lost_constraints > 0)
+    return Closure(walk.files, walk.constraints, is_complete, walk.lost_constraints > 0, tuple(walk.lost_files))
 
 
 _CONSTRAINT_VARIABLES = {"pip": ("PIP_CONSTRAINT",), "uv pip": ("UV_CONSTRAINT", "UV_OVERRIDE")}
@@ -255,7 +258,7 @@ class _Walk:
         self.install = install
         self.files: dict[str, RequirementsFile] = {}
         self.constraints: dict[str, RequirementsFile] = {}
-        self.lost_files = 0
+        self.lost_files: list[str] = []
         self.lost_constraints = 0
 
     def environment(self) -> None:
@@ -263,7 +266,7 @@ class _Walk:
         for name in _CONSTRAINT_VARIABLES.get(self.install.manager.name, ()):
             value = self.install.variable(name)
             if isinstance(value, Unknown):
-                self._lose(self.constraints)
+                self._lose(name, self.constraints)
             else:
                 for path in (value or "").split():
                     self._find(path, self.constraints)
@@ -272,21 +275,21 @@ class _Walk:
         if word.is_literal:
             self._find(word.value, into)
         else:
-            self._lose(into)
+            self._lose(word.text, into)
 
     def _find(self, written: str, into: dict[str, RequirementsFile]) -> None:
         path = joined(self.install.directory, written)
         found = context_path(self.stage, self.install.step, path) if isinstance(path, str) else None
         if found is None:
-            self._lose(into)
+            self._lose(path if isinstance(path, str) and "://" not in written else written, into)
         else:
             self._read(found, into)
 
-    def _lose(self, into: dict[str, RequirementsFile]) -> None:
+    def _lose(self, path: str, into: dict[str, RequirementsFile]) -> None:
         if into is self.constraints:
             self.lost_constraints += 1
         else:
-            self.lost_files += 1
+            self.lost_files.append(path)
 
     def _read(self, path: str, into: dict[str, RequirementsFile]) -> None:
         if path in into:
@@ -294,7 +297,7 @@ class _Walk:
         context = self.stage.build.context
         file = context.inputs.requirements(context.root / path)
         if file is None:
-            self._lose(into)
+            self._lose(path, into)
             return
         into[path] = file
         for line in file.lines:
@@ -303,6 +306,6 @@ class _Walk:
                 inner = joined("/" + path.rpartition("/")[0], line.path)
                 target = inner.lstrip("/") if isinstance(inner, str) else ""
                 if "://" in line.path or context.find(target) is None:
-                    self._lose(below)
+                    self._lose(line.path if "://" in line.path else target, below)
                 else:
                     self._read(target, below)

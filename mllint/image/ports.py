@@ -80,7 +80,7 @@ def _asked(text: str, place: Location) -> Iterator[Told]:
 def published(stage: Stage, server: Server) -> Iterator[tuple[str, tuple[Told, ...]]]:
     """The services of compose, by name, with the ports of the container that they publish; none where a variable or a
     range decides, or the service itself sets the port."""
-    variables = {server.launch.row.get("port_env"), "PORT"}
+    variables = {server.launch.row.get("port_env"), server.launch.row.get("arguments_env"), "PORT"}
     for each in stage.build.services:
         told = tuple(Told(port.target, Location(each.source, port.span)) for port in each.ports)
         is_known = all(each.port.isdecimal() for each in told)

@@ -78,10 +78,13 @@ def _in_folder(view: View, folder: str, name: str) -> Found:
     """What the log tells of a program in one folder of PATH."""
     path = posixpath.join(folder, name)
     for event in view.behind():
+        # Most events are distributions, whose scripts are looked for in the end.
+        if isinstance(event, Distribution):
+            if _removes(event, path):
+                return None
+            continue
         if isinstance(event, Gone) and covers(event.path, path):
             return None if event.cause.is_sure else Unknown(f"{path} may have been removed")
-        if _removes(event, path):
-            return None
         if isinstance(event, Interpreter) and event.bin == folder:
             has_pip = event.has_pip is True and name in ("pip", "pip3")
             if name in event.names or has_pip:
@@ -134,14 +137,27 @@ def _brought_along(event: FromElsewhere, view: View, path: str) -> Found:
     origin = posixpath.join(event.path, inside) if inside else event.path
     folder, _, name = origin.rpartition("/")
     found = _in_folder(view, folder, name)
-    if found is None and event.is_into_folder and inside == posixpath.basename(event.path):
+    is_in_folder = event.is_into_folder and inside == posixpath.basename(event.path)
+    if found is None and is_in_folder:
         folder, _, name = event.path.rpartition("/")
         found = _in_folder(view, folder, name)
     if found is None and folder in _STANDARD:
         found = _packaged(view, name)
         if found is None and view.base.program(name) != "absent":
             found = Unknown(f"whether {view.base.text} has {name} in {folder} is not known")
+    if found is None and (is_in_folder or not inside):
+        # What COPY names is there, or there would be no image.
+        return Program(path, event.cause)
+    if found is None and not _is_program(view, event.path):
+        node = view.find(origin) if not view.base.is_plain else view.doubt("programs")
+        return Program(path, event.cause) if isinstance(node, Node) else node
     return found._replace(path=path, cause=event.cause) if isinstance(found, Program) else found
+
+
+def _is_program(view: View, path: str) -> bool:
+    """Whether a path is one of a program, and so no folder that others may lie in."""
+    folder, name = posixpath.split(path)
+    return posixpath.basename(folder) in ("bin", "sbin") or view.base.program(name) == "present"
 
 
 def _script(view: View, folder: str, name: str) -> Found:
@@ -152,17 +168,16 @@ def _script(view: View, folder: str, name: str) -> Found:
         if isinstance(given, frozenset) and name in given:
             sure = each.cause.is_sure
             return Program(f"{folder}/{name}", each.cause, each.name) if sure else Unknown(f"{name} may not be there")
-    if not roots:
-        return None
-    asked = [(each.name, each.version if isinstance(each.version, str) else None, each.extras) for each in roots]
-    brought = distributions.closure(asked, None)
-    for owner in distributions.providers_of_script(name):
-        answer = brought.brings(owner)
-        if answer == "present":
-            return Program(f"{folder}/{name}", roots[0].cause, owner)
-        if isinstance(answer, Unknown):
-            return answer
-    if distributions.providers_of_script(name):
+    owners = distributions.providers_of_script(name) if roots else ()
+    if owners:
+        asked = [(each.name, each.version if isinstance(each.version, str) else None, each.extras) for each in roots]
+        brought = distributions.closure(asked, None)
+        for owner in owners:
+            answer = brought.brings(owner)
+            if answer == "present":
+                return Program(f"{folder}/{name}", roots[0].cause, owner)
+            if isinstance(answer, Unknown):
+                return answer
         return None
     silent = next(
         (each.name for each in roots if isinstance(distributions.scripts(each.name, each.version), Unknown)), ""

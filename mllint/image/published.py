@@ -127,6 +127,9 @@ def _missing_cuda(tag: str | None) -> Missing | None:
     newest = max(version_of(row["version"]) for row in _verified("cuda_images"))
     if not _NO_SHORT_CUDA_SINCE <= version[:2] <= newest[:2]:
         return None
+    if any(row["distro"] == "none" and version_of(row["version"])[:2] == version[:2] for row in _verified("cuda_images")):
+        reason = f"there is no CUDA {version[0]}.{version[1]}"
+        return Missing(reason, _near_cuda(match, version) if match else None)
     if len(version) == 2:
         number = ".".join(str(part) for part in version)
         reason = f"since CUDA 11.1 the tags name the patch release, and {number} alone is none"

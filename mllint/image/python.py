@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.events import Distribution, Gone, Installed, Interpreter, Put, Unsure
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown, Value
-from mllint.image.view import Node, covers
+from mllint.image.view import Node, View, covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mllint.image.distributions import Brought
     from mllint.image.stage import State
-    from mllint.image.view import View
 
 _MAX_LINKS = 5
 _BRING_NOTHING = frozenset({"pip", "setuptools", "wheel", "packaging"})
@@ -80,9 +79,10 @@ def _doubtful(view: View, path: str) -> Unknown | None:
 def _at(view: View, path: str, links: int) -> Interpreter | Unknown | None:
     """The interpreter whose program lies at a path."""
     folder, _, name = path.rpartition("/")
-    for event in view.behind():
+    for index in range(view.end - 1, -1, -1):
+        event = view.events[index]
         if isinstance(event, Interpreter) and event.bin == folder and name in event.names:
-            return event if event.cause.is_sure else Unknown(f"whether {path} is there depends on a branch")
+            return event if event.cause.is_sure else _of_branch(view, event, index, path, links)
         if isinstance(event, Put) and event.path == path and isinstance(event.target, str) and links < _MAX_LINKS:
             target = posixpath.normpath(posixpath.join(folder, event.target))
             return _at(view, target, links + 1) or _doubtful(view, target)
@@ -92,6 +92,16 @@ def _at(view: View, path: str, links: int) -> Interpreter | Unknown | None:
             return Unknown(event.reason)
     through = view.through_link(path)
     return _at(view, through, links + 1) if through is not None and links < _MAX_LINKS else None
+
+
+def _of_branch(view: View, made: Interpreter, index: int, path: str, links: int) -> Interpreter | Unknown:
+    """An interpreter that only a branch makes, in the place of one that was there before or of none."""
+    before = _at(View(view.base, view.context, view.events, index), path, links)
+    if not isinstance(before, Interpreter):
+        return Unknown(f"whether {path} is there depends on a branch")
+    if before.version == made.version:
+        return made
+    return made._replace(version=Unknown(f"which Python {path} is depends on a branch"))
 
 
 def _reaches(event: Unsure, path: str) -> bool:
@@ -118,16 +128,17 @@ def by_site(view: View, site: str) -> Interpreter | None:
 
 
 def user_site(view: View, found: Interpreter, state: State) -> tuple[str, str] | Unknown:
-    """Where `pip install --user` puts packages and scripts of the user of a state."""
+    """Where `pip install --user` puts packages and scripts of the user of a state; below UNKNOWN_FOLDER where nobody
+    knows the home folder of that user."""
     base = state.env.get("PYTHONUSERBASE")
     if base is None:
         home = view.home(state)
+        if isinstance(home, Unknown) and isinstance(state.user, str):
+            home = f"{UNKNOWN_FOLDER}home of {state.user}"
         base = home if isinstance(home, Unknown) else posixpath.join(home, ".local")
     if isinstance(base, Unknown):
         return base
-    minor = found.minor
-    if isinstance(minor, Unknown):
-        return minor
+    minor = found.minor if isinstance(found.minor, str) else "X"
     return f"{base}/lib/python{minor}/site-packages", f"{base}/bin"
 
 

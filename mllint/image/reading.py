@@ -5,9 +5,10 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.image.indexed import view_at
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
-from mllint.image.view import Node, View
+from mllint.image.view import Node
 from mllint.sources import project_setup, pyproject
 from mllint.sources.requirements import Constraint, Editable, Include, Requirement
 
@@ -230,15 +231,6 @@ class _Reader:
         elif not self.install.has(*_NOT_THE_PROJECT, "--only"):
             for each in self.project(folder, "poetry install installs the project", self.install.span, None):
                 yield each._replace(is_mild=True)
-
-
-def view_at(stage: Stage, install: Install) -> View:
-    """The inside of the image in front of a call, behind the commands that stand before it in its RUN."""
-    step = install.step
-    begin, end = stage.view_before(step).end, stage.view_after(step).end
-    events = stage.log.events
-    own = (at for at in range(begin, end) if events[at].cause.span == install.span)
-    return View(stage.root.base, stage.build.context, events, next(own, end))
 
 
 def _uppers(folder: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,7 +95,9 @@ def process(stage: Stage) -> Process | None:
     entrypoint, command = stage.step_of(end.entrypoint), stage.step_of(end.command)
     # As for BuildKit, an ENTRYPOINT takes away the CMD of the base.
     inherited = base.server_command if entrypoint is None else ()
-    opening = _inherited(stage, base.server_entrypoint) if entrypoint is None else argv(entrypoint.instruction)
+    opening = python_of_base(stage) or _inherited(stage, base.server_entrypoint)
+    if entrypoint is not None:
+        opening = argv(entrypoint.instruction)
     closing = _inherited(stage, inherited) if command is None else argv(command.instruction)
     commands = _commands(entrypoint, opening, command, closing, end.directory)
     if not commands:
@@ -122,7 +125,21 @@ def _commands(
         return by_shell(entrypoint.instruction)
     if command is not None and not command.instruction.is_exec_form:
         return (*run(opening), *by_shell(command.instruction))
-    return (*run((*opening, *closing)), *(run(closing) if opening and closing else ()))
+    is_handed_on = opening and closing and not _is_python(opening[0].value)
+    return (*run((*opening, *closing)), *(run(closing) if is_handed_on else ()))
+
+
+def python_of_base(stage: Stage) -> tuple[Word, ...]:
+    """The ENTRYPOINT of the base where that is a Python, which takes CMD for its arguments, and this file sets none."""
+    words, command = stage.root.base.entrypoint, stage.step_of(stage.end.command)
+    if not words or command is None or stage.step_of(stage.end.entrypoint) is not None:
+        return ()
+    span = command.instruction.span
+    return tuple(Word(text, text, True, span) for text in words) if _is_python(words[0]) else ()
+
+
+def _is_python(program: str) -> bool:
+    return PYTHON.fullmatch(posixpath.basename(program)) is not None
 
 
 def _inherited(stage: Stage, words: Sequence[str]) -> tuple[Word, ...]:
@@ -155,6 +172,12 @@ def server(stage: Stage, process: Process) -> Server | None:
             if each.is_certain and (made := _server(stage, each, script.source)):
                 return made
     return None
+
+
+def is_in_background(source: Source, each: Executed) -> bool:
+    """Whether `&` stands behind a command."""
+    behind = source.text[each.span.end :].lstrip(" \t")
+    return behind.startswith("&") and not behind.startswith("&&")
 
 
 def servers(stage: Stage, process: Process) -> list[Server]:

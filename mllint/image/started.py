@@ -3,7 +3,6 @@ for them."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mllint.image.commands import executed
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from mllint.image.values import Value
     from mllint.sources.python import Module
     from mllint.sources.text import Span
-
-_TARGET = re.compile(r"([A-Za-z_][\w.]*):[A-Za-z_]\w*(?:\(\))?")
 
 
 class Started(NamedTuple):
@@ -92,29 +89,3 @@ def top_imports(module: Module) -> frozenset[str]:
     return frozenset(
         each.name for each in module.statements if each.name and not (each.level or each.condition or each.is_deferred)
     )
-
-
-def entry_modules(stage: Stage) -> Iterator[tuple[Source, Module]]:
-    """The Python sources that the container starts: scripts, and the modules that servers are given (`main:app`)."""
-    for each in started(stage):
-        if each.by == "container":
-            for path in _entry_paths(each.executed):
-                source = file_of_image(stage, path)
-                module = stage.build.context.inputs.parsed(source, python.parse) if source is not None else None
-                if source is not None and module is not None:
-                    yield source, module
-
-
-def _entry_paths(each: Executed) -> Iterator[str]:
-    if PYTHON.fullmatch(each.name):
-        name, rest, is_module = interpreted(each)
-        if not is_module:
-            yield from [name] if name else ()
-            return
-        yield name.replace(".", "/") + ".py"
-        words = rest
-    else:
-        words = each.arguments
-    for word in words:
-        if match := _TARGET.fullmatch(word):
-            yield match[1].replace(".", "/") + ".py"

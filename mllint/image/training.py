@@ -40,7 +40,9 @@ class Unread(NamedTuple):
 def unread(stage: Stage, copy: Copy) -> list[Unread]:
     """What a copy brings along of such files, the largest first. What is copied by its own name is meant."""
     files = _brought_along(stage, copy)
-    found = {each.path: Unread(each, what) for each in files if (what := _what(stage, each))}
+    named = list(_named(files))
+    wanted = {id(row): _is_wanted(stage, row) for row in {id(row): row for _, row in named}.values()}
+    found = {each.path: Unread(each, row["what"]) for each, row in named if not wanted[id(row)]}
     for entry in _second_formats(files):
         found.setdefault(entry.path, Unread(entry, "second format of the same weights"))
     if not found:
@@ -67,13 +69,19 @@ def _brought_along(stage: Stage, copy: Copy) -> list[Entry]:
     return list(found.values())
 
 
-def _what(stage: Stage, entry: Entry) -> str | None:
-    """What a file is by its name, or by that of a folder above it."""
-    folder = posixpath.dirname(entry.path)
-    for row in (_of_file(entry.name), *(_of_folder(part) for part in folder.split("/") if folder)):
-        if row is not None and entry.size >= int(row.get("least", "0")):
-            return None if _is_wanted(stage, row) else str(row["what"])
-    return None
+def _named(files: Sequence[Entry]) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """The files that the table names, by their names or by that of a folder above."""
+    folders: dict[str, list[dict[str, Any]]] = {}
+    for entry in files:
+        folder = entry.path[: -len(entry.name) - 1]
+        above = folders.get(folder)
+        if above is None:
+            above = folders[folder] = [row for part in folder.split("/") if (row := _of_folder(part)) is not None]
+        own = _of_file(entry.name)
+        for row in above if own is None else (own, *above):
+            if entry.size >= int(row.get("least", "0")):
+                yield entry, row
+                break
 
 
 @cache

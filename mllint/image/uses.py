@@ -12,7 +12,7 @@ from mllint.image import programs
 from mllint.image.commands import Executed, argv, executed, from_argv, from_text
 from mllint.image.paths import joined
 from mllint.image.scope import Scope
-from mllint.image.service import PYTHON, file_of_image, interpreted
+from mllint.image.service import PYTHON, file_of_image, interpreted, python_of_base
 from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown
 from mllint.image.view import View
@@ -144,7 +144,8 @@ def of_process(stage: Stage) -> Iterator[Use]:
     if not step.instruction.is_exec_form:
         found = executed(step.instruction, stage.end)
     else:
-        found = tuple(from_argv((*argv(step.instruction), *arguments), Scope(stage.end, stage.end.directory)))
+        words = (*python_of_base(stage), *argv(step.instruction), *arguments)
+        found = tuple(from_argv(words, Scope(stage.end, stage.end.directory)))
     for each in found:
         yield from _with_script(stage, each, stage.build.source, arguments)
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.order import brings_source
 from mllint.image.service import PYTHON
+from mllint.image.training import unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
     from mllint.image.commands import Executed
-    from mllint.image.context import Entry
+    from mllint.image.context import Context, Entry
     from mllint.image.copies import Copy
     from mllint.image.stage import Stage, Step
     from mllint.sources.text import Span
@@ -26,6 +27,9 @@ _LEAST = 50_000_000
 _FETCHERS = frozenset({"aria2c", "curl", "gdown", "wget"})
 _HUBS = frozenset({"hf", "huggingface-cli"})
 _LOADS = re.compile(r"from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer\(|load_model\(|pipeline\(")
+_OF_SOMEBODY = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
+# The oldest models of the hub belong to nobody: bert-base-uncased.
+_OF_NOBODY = re.compile(r"(?:from_pretrained|SentenceTransformer)\(\s*[\"'](\w[\w.]*-[\w.-]+)[\"']")
 
 
 class Heavy(NamedTuple):
@@ -63,12 +67,17 @@ def _of_step(stage: Stage, step: Step, code: Copy | None, has_source: bool) -> H
         if sum(each.size for each in files) < _LEAST:
             return None
         if has_source:
+            # What nothing reads is to be left out, not to be moved.
+            useless = {each.entry.path for each in unread(stage, step.copy)}
+            files = tuple(each for each in files if each.path not in useless)
+            if sum(each.size for each in files) < _LEAST:
+                return None
             return Heavy(step, step.instruction.span, "with", files, "", step.copy)
         if code is not None and not step.copy.is_link:
             return Heavy(step, step.instruction.span, "behind", files, "", code)
     elif code is not None and not any(mount.kind in ("cache", "bind") for mount in step.mounts):
         for each in step.commands:
-            what = _download(each) if each.is_certain else None
+            what = _download(each, stage.build.context) if each.is_certain else None
             if what is not None:
                 return Heavy(step, each.span, "download", (), what, code)
     return None
@@ -84,7 +93,7 @@ def _weights(stage: Stage, copy: Copy) -> tuple[Entry, ...]:
     return tuple(sorted(found.values(), key=lambda each: (-each.size, each.path)))
 
 
-def _download(each: Executed) -> str | None:
+def _download(each: Executed, context: Context) -> str | None:
     """What a command downloads, if that is a model; None for everything that may read the source."""
     words = each.arguments
     if each.name in _HUBS and words[:1] == ("download",):
@@ -94,7 +103,6 @@ def _download(each: Executed) -> str | None:
         return next((url.rpartition("/")[2] for url in urls if _WEIGHTS.fullmatch(url)), None)
     if PYTHON.fullmatch(each.name) and "-c" in words[:-1]:
         code = words[words.index("-c") + 1]
-        match = _LOADS.search(code)
-        name = re.search(r"[\"']([\w.-]+/[\w.-]+)[\"']", code)
-        return name[1] if match and name else None
+        name = _OF_SOMEBODY.search(code) or _OF_NOBODY.search(code)
+        return name[1] if name and _LOADS.search(code) and context.find(name[1]) is None else None
     return None

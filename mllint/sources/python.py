@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """A call by a dotted name, imports resolved (`uvicorn.run`); literal keyword arguments with their values."""
+    """A call by a dotted name, imports resolved (`uvicorn.run`); literal keyword arguments with their values. What a
+    name stands for that the file binds once, to a literal at its top, counts as written in its place."""
 
     name: str
     line: int
@@ -24,6 +25,8 @@ class Call(NamedTuple):
     """Keyword arguments whose values are not literal; "**" where a mapping gives any."""
     positional: int = 0
     """How many arguments stand in front of the keywords."""
+    second: object = None
+    """The second of them, where that is literal."""
 
 
 class Import(NamedTuple):
@@ -79,11 +82,13 @@ class Module(NamedTuple):
 
     @property
     def opened(self) -> tuple[Opened, ...]:
-        """The paths, and names of models in a hub, that are read by calls known for that."""
+        """The paths, and names of models in a hub, that are read by calls known for that; without what it writes, makes
+        or asks for first."""
+        known = {call.argument for call in self.calls if call.name.rpartition(".")[2] in _ASKING or _writes(call)}
         return tuple(
             Opened(call.name, path, call.line)
             for call in self.calls
-            if call.name.rpartition(".")[2] in _READERS and isinstance(path := _path(call), str)
+            if call.name.rpartition(".")[2] in _READERS and isinstance(path := _path(call), str) and path not in known
         )
 
 
@@ -109,7 +114,7 @@ _READERS = frozenset(
             "Jinja2Templates",
             "SentenceTransformer",
         ),
-        *("pipeline", "YOLO", "load_state_dict", "CDLL", "load_dotenv", "imread", "safe_open", "load_file", "Llama"),
+        *("pipeline", "YOLO", "load_state_dict", "CDLL", "imread", "safe_open", "load_file", "Llama"),
     )
 )
 _PATH_KEYWORDS = (
@@ -121,6 +126,14 @@ _PATH_KEYWORDS = (
     "path_or_bytes",
     "pretrained_model_name_or_path",
 )
+
+
+_ASKING = frozenset({"exists", "isfile", "isdir", "mkdir", "makedirs", "rmtree", "remove", "listdir", "load_dotenv"})
+
+
+def _writes(call: Call) -> bool:
+    mode = call.keywords.get("mode", call.second)
+    return call.name.rpartition(".")[2] == "open" and isinstance(mode, str) and not mode.startswith("r")
 
 
 def _path(call: Call) -> object:
@@ -159,19 +172,45 @@ def parse(source: Source) -> Module | None:
 
 
 def _calls(tree: ast.Module, names: Mapping[str, str]) -> Iterator[Call]:
+    constants = _constants(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and (name := _dotted(node.func)):
             head, dot, tail = name.partition(".")
-            keywords = {
-                each.arg: each.value.value
-                for each in node.keywords
-                if each.arg and isinstance(each.value, ast.Constant)
-            }
-            first = node.args[0] if node.args else None
-            argument = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+            values = {each.arg: _literal(each.value, constants) for each in node.keywords if each.arg}
+            keywords = {name: value.value for name, value in values.items() if value is not None}
+            given = [_literal(each, constants) for each in node.args[:2]]
+            first = given[0].value if given and given[0] is not None else None
+            second = given[1].value if len(given) > 1 and given[1] is not None else None
+            argument = first if isinstance(first, str) else None
             computed = frozenset(each.arg or "**" for each in node.keywords if each.arg not in keywords)
             full = names.get(head, head) + dot + tail
-            yield Call(full, node.lineno, keywords, argument, computed, len(node.args))
+            yield Call(full, node.lineno, keywords, argument, computed, len(node.args), second)
+
+
+def _literal(node: ast.expr, constants: Mapping[str, ast.Constant]) -> ast.Constant | None:
+    if isinstance(node, ast.Name):
+        return constants.get(node.id)
+    return node if isinstance(node, ast.Constant) else None
+
+
+def _constants(tree: ast.Module) -> dict[str, ast.Constant]:
+    """The literals that names stand for which the whole file binds but once."""
+    found: dict[str, ast.Constant] = {}
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+        if isinstance(node, ast.AnnAssign):
+            target = node.target
+        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+            found[target.id] = value
+    if found:
+        bound = [
+            node.arg if isinstance(node, ast.arg) else node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+        ]
+        found = {name: value for name, value in found.items() if bound.count(name) == 1}
+    return found
 
 
 def _imports(tree: ast.Module) -> Iterator[Import]:

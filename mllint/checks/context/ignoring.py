@@ -7,9 +7,10 @@ from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.copies import Copy, CopySource
 from mllint.image.ignored import Exclusion, excluded_origin, exclusion
+from mllint.image.lookalikes import may_be_brought
 from mllint.image.missing import is_plain
+from mllint.image.modules import entry_modules
 from mllint.image.stage import Stage
-from mllint.image.started import entry_modules
 from mllint.sources.python import Opened
 from mllint.sources.text import Source
 
@@ -56,7 +57,13 @@ def _opened(stage: Stage, opened: Opened) -> Exclusion | None:
     path = stage.view.resolve(opened.path, stage.end)
     if not isinstance(path, str) or "://" in opened.path or stage.view.find(path) is not None:
         return None
-    return excluded_origin(stage, None, path)
+    if may_be_brought(stage, path):
+        return None
+    found = excluded_origin(stage, None, path)
+    # A lone Path of a folder may well be one that the service makes.
+    entry = stage.build.context.find(found.path) if found is not None else None
+    is_unread = opened.function.endswith("Path") and entry is not None and entry.is_folder
+    return None if is_unread else found
 
 
 def _silent(stage: Stage, text: Source, opened: Opened, found: Exclusion) -> Finding:

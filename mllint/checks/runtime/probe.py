@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image import absence, programs, uses
+from mllint.image import absence, lookalikes, programs, uses
 from mllint.image.absence import Absence
 from mllint.image.distributions import providers_of_import
 from mllint.image.interpreter import is_python_program
@@ -25,8 +25,18 @@ _CLIENTS = frozenset({"requests", "httpx", "urllib3", "aiohttp"})
 @check("ML302")
 def healthcheck_module_missing(stage: Stage) -> Iterator[Finding]:
     """A health check whose Python imports what is not there."""
+    if not stage.is_final:
+        return
+    yield from _imported(stage, "HEALTHCHECK", uses.of_healthcheck(stage))
+    for service in stage.build.services:
+        test = service.healthcheck.test if service.healthcheck and not service.healthcheck.is_disabled else None
+        if test is not None:
+            yield from _imported(stage, _of(service), uses.of_test(stage, service.source, _words(test)))
+
+
+def _imported(stage: Stage, who: str, used: Iterator[Use]) -> Iterator[Finding]:
     seen: set[str] = set()
-    for use in uses.of_healthcheck(stage) if stage.is_final else ():
+    for use in used:
         code, interpreter = uses.code(stage, use), absence.interpreter(use)
         if code is None or interpreter is None:
             continue
@@ -35,22 +45,25 @@ def healthcheck_module_missing(stage: Stage) -> Iterator[Finding]:
         for each in module.statements if module is not None else ():
             if each.level or each.condition or each.is_deferred or each.name in seen:
                 continue
+            is_own = not providers_of_import(each.name)
+            if is_own and lookalikes.may_be_brought(stage, folder or "/"):
+                continue
             missing = absence.of_module(use, interpreter, each.name, folder)
             if missing is not None:
                 seen.add(each.name)
-                yield _importing(use, source, each, missing)
+                yield _importing(who, use, source, each, missing)
 
 
-def _importing(use: Use, source: Source, each: Import, missing: Absence) -> Finding:
+def _importing(who: str, use: Use, source: Source, each: Import, missing: Absence) -> Finding:
     repair = f"install {next(iter(providers_of_import(each.name)), each.name)}"
     if each.name.partition(".")[0] in _CLIENTS:
         repair += ", or ask with urllib.request, which comes with Python and raises where the answer is an error"
     severity = None if missing.is_verified else Severity.WARNING
     if not source.path:
-        message = f"HEALTHCHECK imports {each.name}, which nothing installs: {_NEVER}"
+        message = f"{who} imports {each.name}, which nothing installs: {_NEVER}"
         return Finding(_named(use, each.name), message, repair, severity=severity)
     script = posixpath.basename(source.path)
-    message = f"HEALTHCHECK runs {script}, which imports {each.name}, and nothing installs that: {_NEVER}"
+    message = f"{who} runs {script}, which imports {each.name}, and nothing installs that: {_NEVER}"
     related = (Related(Location(source, source.line_span(each.line)), "it is imported here"),)
     return Finding(use.place, message, repair, related, severity=severity)
 
@@ -82,16 +95,27 @@ def healthcheck_tool_missing(stage: Stage) -> Iterator[Finding]:
             yield from _in_compose(stage, service, test)
 
 
-def _in_compose(stage: Stage, service: compose.Service, test: compose.Command) -> Iterator[Finding]:
-    who = f"the health check of the compose service {service.name}"
-    values = test.values if not test.is_list else test.values[1:]
+def _of(service: compose.Service) -> str:
+    return f"the health check of the compose service {service.name}"
+
+
+def _words(test: compose.Command) -> tuple[Word, ...]:
+    """What a health check of compose runs: a text in a shell, or a list of words behind CMD."""
+    values = test.values[1:] if test.is_list else test.values
     words = tuple(Word(value.text, value.literal or "$", value.is_literal, value.span) for value in values)
-    if not test.is_list or test.values[0].text == "CMD-SHELL":
-        if found := _shell(stage, who, Location(service.source, test.span)):
-            yield found
-            return
-        words = (*(Word(text, text, True, test.span) for text in ("sh", "-c")), *words)
-    yield from _missing(stage, who, uses.of_test(stage, service.source, words))
+    return (*(Word(text, text, True, test.span) for text in ("sh", "-c")), *words) if _needs_shell(test) else words
+
+
+def _needs_shell(test: compose.Command) -> bool:
+    return not test.is_list or test.values[0].text == "CMD-SHELL"
+
+
+def _in_compose(stage: Stage, service: compose.Service, test: compose.Command) -> Iterator[Finding]:
+    who = _of(service)
+    if _needs_shell(test) and (found := _shell(stage, who, Location(service.source, test.span))):
+        yield found
+    else:
+        yield from _missing(stage, who, uses.of_test(stage, service.source, _words(test)))
 
 
 def _shell(stage: Stage, who: str, where: Location) -> Finding | None:

@@ -89,7 +89,7 @@ def _without_exec(process: Process, server: Server) -> tuple[Script, Executed] |
             continue
         for each in script.commands:
             starts = each is server.executed or (each.is_certain and each.words[0].value == "$@")
-            in_background = script.source.text[each.span.end :].lstrip(" \t").startswith("&")
+            in_background = service.is_in_background(script.source, each)
             if starts and not in_background and "exec" not in each.wrappers:
                 return script, each
     return None, None

@@ -61,8 +61,9 @@ def _opened(server: Server) -> str:
 def _is_behind(stage: Stage, process: Process, server: Server) -> bool:
     """Whether something else in the container, or a network that it shares, may make the server reachable."""
     commands = [*process.commands, *(each for script in process.scripts for each in script.commands)]
-    behind = server.launch.source.text[server.executed.span.end :].lstrip(" \t")
-    if any(each.name in _IN_FRONT for each in commands) or (behind.startswith("&") and not behind.startswith("&&")):
+    if any(each.name in _IN_FRONT for each in commands) or service.is_in_background(
+        server.launch.source, server.executed
+    ):
         return True
     if len({each.executed.words for each in service.servers(stage, process)}) > 1:
         return True
@@ -71,9 +72,9 @@ def _is_behind(stage: Stage, process: Process, server: Server) -> bool:
     if process.command is None and len(server.executed.words) <= 1 + len(server.launch.columns("verb")):
         # An ENTRYPOINT so short is made to be given arguments.
         return True
-    variable = server.launch.row.get("host_env")
+    variables = (server.launch.row.get("host_env"), server.launch.row.get("arguments_env"))
     return _is_replaced(stage) or any(
-        each.network_mode is not None or any(entry.name == variable for entry in each.environment)
+        each.network_mode is not None or any(entry.name in variables for entry in each.environment)
         for each in stage.build.services
     )
 

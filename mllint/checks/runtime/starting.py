@@ -27,13 +27,18 @@ def server_module_not_found(stage: Stage) -> Iterator[Finding]:
     """The process asks for a Python file or module that the image does not have."""
     process = stage.process if stage.is_final else None
     for target in modules.targets(stage, process) if process is not None else ():
-        said = None if _is_composed(stage, target) else _absence(stage, target) or _unbound(stage, target)
+        said = None if _is_composed(stage, target) else _unstartable(stage, target)
         if process is not None and said is not None:
             message, repair = said
-            is_own = target.source is stage.build.source
-            started = () if is_own else (Related(Location(target.source, target.executed.span), "it is started here"),)
+            is_own = target.place.source is stage.build.source
+            started = () if is_own else (Related(target.place, "it is started here"),)
             yield Finding(Location(stage.build.source, process.instruction.span), message, repair, started)
             return
+
+
+def _unstartable(stage: Stage, target: Target) -> tuple[str, str] | None:
+    """What keeps a file or module from being started: the message, and what to write instead."""
+    return _absence(stage, target) or _unbound(stage, target) or _homeless(stage, target)
 
 
 def _is_composed(stage: Stage, target: Target) -> bool:
@@ -45,13 +50,13 @@ def _is_composed(stage: Stage, target: Target) -> bool:
 
 
 def _absence(stage: Stage, target: Target) -> tuple[str, str] | None:
-    """Of a file or module that is missing: the message, and what to write instead."""
+    """Of a file or module that is missing, in the same way."""
     near = lookalikes.named(stage, target.wanted) if modules.is_missing(stage, target) else None
     if near is None:
         return None
     path, is_there = near
     folders = [folder for folder in target.folders if isinstance(folder, str)]
-    missing = f"{target.by} runs {target.path}, and the image has no {target.place}"
+    missing = f"{target.by} runs {target.path}, and the image has no {target.file}"
     if target.module:
         where = " or ".join(folders)
         missing = f"{target.by} asks for the module {target.module}, which is not below {where} in the image"
@@ -80,6 +85,18 @@ def _unbound(stage: Stage, target: Target) -> tuple[str, str] | None:
     path = source.path.rpartition("/")[2]
     message = f"{target.by} takes {target.attribute} from {path}, which gives nothing that name"
     return f"{message}: {_ENDS}", f"write {target.module}:{meant}"
+
+
+def _homeless(stage: Stage, target: Target) -> tuple[str, str] | None:
+    """Of a relative import in what belongs to no package, in the same way."""
+    found = modules.homeless_import(stage, target)
+    if found is None:
+        return None
+    source, line = found
+    what = f"{target.by} runs {target.path}" if target.path else f"{target.by} imports {target.module}"
+    name = source.path.rpartition("/")[2]
+    message = f"{what} outside of a package, and line {line} of {name} imports from its package"
+    return f"{message}: {_ENDS}", "start it as a module of its package from the folder above, or import without the dot"
 
 
 @check("ML309")
@@ -150,22 +167,28 @@ def pythonunbuffered_missing(stage: Stage) -> Iterator[Finding]:
     process = stage.process if stage.is_final else None
     if process is None or stage.server is not None or not stage.end.is_env_known:
         return
-    started = process.commands[0]
-    value = started.environment.get("PYTHONUNBUFFERED", stage.end.env.get("PYTHONUNBUFFERED"))
     composed = any(entry.name == "PYTHONUNBUFFERED" for each in stage.build.services for entry in each.environment)
-    if value or composed or not PYTHON.fullmatch(started.name) or _is_unbuffered(started.arguments):
-        return
-    name, _, is_module = service.interpreted(started)
-    source = service.file_of_image(stage, name) if name and not is_module else None
+    for each in (*process.commands, *(each for script in process.scripts for each in script.commands)):
+        value = each.environment.get("PYTHONUNBUFFERED", stage.end.env.get("PYTHONUNBUFFERED"))
+        if value or composed or not PYTHON.fullmatch(each.name) or _is_unbuffered(each.arguments):
+            continue
+        name, _, is_module = service.interpreted(each)
+        if name and _prints(stage, f"{name.replace('.', '/')}.py" if is_module else name):
+            message = (
+                f"{each.name} keeps what {name} prints in a buffer: docker logs shows it late, and never when the"
+                " container is killed"
+            )
+            where = Location(stage.build.source, process.instruction.span)
+            yield Finding(where, message, "write ENV PYTHONUNBUFFERED=1")
+            return
+
+
+def _prints(stage: Stage, path: str) -> bool:
+    """Whether a script of the build context prints without flushing."""
+    source = service.file_of_image(stage, path)
     module = stage.build.context.inputs.parsed(source, python.parse) if source is not None else None
     prints = (call for call in module.calls if call.name == "print") if module is not None else ()
-    if any(call.keywords.get("flush") is not True for call in prints):
-        message = (
-            f"{started.name} keeps what {name} prints in a buffer: docker logs shows it late, and never when the"
-            " container is killed"
-        )
-        where = Location(stage.build.source, process.instruction.span)
-        yield Finding(where, message, "write ENV PYTHONUNBUFFERED=1")
+    return any(call.keywords.get("flush") is not True for call in prints)
 
 
 def _is_unbuffered(arguments: tuple[str, ...]) -> bool:

@@ -46,14 +46,14 @@ def interpreter(base: Base, cause: Cause, is_there: bool = False) -> Interpreter
     somebody who sees it run knows that it `is_there`."""
     known = base.python
     if isinstance(known, Known):
-        prefix = known.prefix if isinstance(known.prefix, str) else UNKNOWN_FOLDER + base.text
+        prefix = known.prefix if isinstance(known.prefix, str) else f"{UNKNOWN_FOLDER}Python of {base.text}"
         return _placed(base, cause, prefix, known.version, known.names, known.has_pip, known.is_externally_managed)
     folder: str | None = base.row.get("prefix")
     if known is None or (folder is None and not is_there):
         return None
     has_pip: bool | Unknown = {"yes": True, "no": False}.get(base.row.get("pip", ""), known)
     names = tuple(base.row.get("names", "python python3").split())
-    return _placed(base, cause, folder or UNKNOWN_FOLDER + base.text, known, names, has_pip, known)
+    return _placed(base, cause, folder or f"{UNKNOWN_FOLDER}Python of {base.text}", known, names, has_pip, known)
 
 
 def _placed(

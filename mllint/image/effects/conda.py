@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from mllint.image.effects.work import Work
     from mllint.image.packages import Install
 
+_NAMED = re.compile(r"[\w.-]+[=<>]")
+
 
 def install(work: Work, call: Install) -> None:
     """Write what a call installs into the log."""
     each = call.executed
-    specs = [word.value for word in call.operands if word.is_literal]
+    if call.has("--download-only"):
+        return
+    # A version that the shell computes leaves the name known.
+    specs = [word.value for word in call.operands if word.is_literal or _NAMED.match(word.value)]
     reasons = ["the shell computes a package"] if len(specs) < len(call.operands) else []
     pips: list[Requirement] = []
     name: str | None = None

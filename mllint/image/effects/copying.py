@@ -24,11 +24,14 @@ from mllint.image.values import Unknown, Value
 if TYPE_CHECKING:
     from mllint.image.copies import Copy, CopySource
     from mllint.image.effects.work import Work
+    from mllint.image.events import Scope
     from mllint.image.view import View
 
 # Programs that images of nothing else have in their root folder.
 _LONE_PROGRAMS = frozenset({"uv", "uvx", "lambda-adapter", "executor"})
 _FILE = re.compile(r"\.(?:py|sh|txt|json|toml|ya?ml|conf|cfg|pem|crt|so(?:\.\d+)*)$")
+_ONLY_FILES = re.compile(r"/lib[^/]*$|\.(?:h|a|so|so\.\*|whl|txt|jar|conf|pem|crt|sh|json|ya?ml)$")
+"""Patterns that match libraries and other files, no folder of packages."""
 
 
 def carry_out(work: Work, copy: Copy) -> None:
@@ -88,7 +91,8 @@ def _from_elsewhere(work: Work, copy: Copy, source: CopySource, cause: Cause, ow
     view = _view(work, copy)
     path = f"/{source.path}"
     if source.has_wildcard:
-        work.events.append(Unsure(cause, f"{path} is a pattern", EVERYTHING, folder))
+        about: frozenset[Scope] = frozenset({"files"}) if _ONLY_FILES.search(path) else EVERYTHING
+        work.events.append(Unsure(cause, f"{path} is a pattern", about, folder))
         return
     if view is None:
         _from_image(work, copy, cause, path, folder, owner)
@@ -153,7 +157,7 @@ def _take_along(work: Work, view: View, cause: Cause, path: str, folder: str) ->
             site = moved(event.site)
             if site is not None:
                 work.events.append(event._replace(site=site))
-        elif isinstance(event, Unsure) and "distributions" in event.about:
+        elif isinstance(event, Unsure) and ("distributions" in event.about or event.repository is not None):
             below = moved(event.below)
             reaches = relative(path, event.below) is not None
             if below is not None or reaches:

@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.copies import context_path
+from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown, Value
 from mllint.sources import project_setup, pyproject
 from mllint.sources.requirements import Requirement, normalised
@@ -32,10 +33,21 @@ class Folder(NamedTuple):
 
     def locate(self, name: str) -> str | None:
         """The file of the build context that lies there under this name."""
+        if "://" in self.path:
+            return None
         if self.in_context:
-            return posixpath.normpath(posixpath.join(self.path, name))
+            inside = posixpath.normpath(posixpath.join(self.path, name))
+            return inside if self.work.stage.build.context.find(inside) else None
         path = self.work.path(self.call.executed, posixpath.join(self.path or ".", name))
         return context_path(self.work.stage, self.work.step, path) if isinstance(path, str) else None
+
+    @property
+    def shown(self) -> str:
+        """The path as reasons name it: absolute where it is known, or an address as written."""
+        if self.in_context or "://" in self.path or "$" in self.path:
+            return self.path
+        path = self.work.path(self.call.executed, self.path or ".")
+        return path if isinstance(path, str) and not path.startswith(UNKNOWN_FOLDER) else self.path
 
     def text(self, name: str) -> Source | None:
         """Its text."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mllint.image import python
 from mllint.image.effects import bases
 from mllint.image.effects.files import split
+from mllint.image.effects.targets import is_set
 from mllint.image.events import Distribution, Gone, Interpreter, Put
 from mllint.image.values import Unknown, Value
 from mllint.image.view import covers
@@ -61,6 +62,7 @@ def _named(work: Work, each: Executed, name: str, path: Value | None) -> Interpr
 
 def _of_pip(view: View, folder: str, program: str) -> Interpreter | Unknown | None:
     """Whose packages the pip of a folder installs."""
+    doubt: Unknown | None = None
     for event in view.behind():
         if isinstance(event, Put) and event.path == f"{folder}/{program}" and isinstance(event.target, str):
             target = posixpath.normpath(posixpath.join(folder, event.target))
@@ -73,8 +75,10 @@ def _of_pip(view: View, folder: str, program: str) -> Interpreter | Unknown | No
         elif isinstance(event, Distribution) and event.name == "pip" and event.scripts == folder:
             found = None if event.is_removed else python.by_site(view, event.site)
         if found is not None and program in ("pip", "pip3", f"pip{found.minor}"):
-            return found if event.cause.is_sure else Unknown(f"whether {folder}/{program} is there depends on a branch")
-    return None
+            if event.cause.is_sure:
+                return found if doubt is None else python.interpreter(view, f"{folder}/python3", None)
+            doubt = doubt or Unknown(f"whether {folder}/{program} is there depends on a branch")
+    return doubt
 
 
 def _python(work: Work, each: Executed) -> None:
@@ -251,13 +255,27 @@ def _uninstall(work: Work, each: Executed, found: Interpreter | Unknown | None, 
             work.events.append(gone)
 
 
+def active_environment(work: Work, each: Executed) -> Interpreter | Unknown | None:
+    """The virtual environment that VIRTUAL_ENV, CONDA_PREFIX or a folder `.venv` names."""
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        value = work.variable(each, name)
+        if isinstance(value, str) and value:
+            return python.by_prefix(work.view, posixpath.normpath(value))
+    folder = each.directory
+    while isinstance(folder, str) and folder.startswith("/"):
+        found = python.by_prefix(work.view, posixpath.join(folder, ".venv"))
+        if found is not None or posixpath.dirname(folder) == folder:
+            return found
+        folder = posixpath.dirname(folder)
+    return None
+
+
 def _uv_uninstall(work: Work, each: Executed, names: list[str]) -> None:
     """From the active environment, or with `--system` from the first Python on PATH."""
-    if "--system" in each.arguments:
+    if "--system" in each.arguments or is_set(work.variable(each, "UV_SYSTEM_PYTHON")):
         _uninstall(work, each, uv_python(work, each, None), names)
         return
-    active = work.variable(each, "VIRTUAL_ENV")
-    found = python.by_prefix(work.view, active) if isinstance(active, str) else None
+    found = active_environment(work, each)
     if found is None or any(option in each.arguments for option in ("-p", "--python", "-r", "--requirements")):
         work.unsure(each, "nobody can follow this call of uv", "distributions")
     else:

@@ -7,8 +7,9 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mllint.image.events import FromElsewhere, Gone, Moded, Owned
-from mllint.image.values import Unknown
+from mllint.image.events import FromElsewhere, Gone, Moded, Owned, Unsure
+from mllint.image.programs import Program, program
+from mllint.image.values import Unknown, Value
 from mllint.image.view import Node, View
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 _MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]+|[ugo])(?:,[ugoa]*[-+=](?:[rwxXst]+|[ugo]))*")
 
 _FOLDERS_OF_PROGRAMS = frozenset({"/", "/usr", "/usr/local", "/usr/local/bin", "/usr/bin"})
-_PYTHONS = re.compile(r"python|conda|mamba|venv", re.IGNORECASE)
+_WHICH = re.compile(r"\$\((?:which|command -v) (?:(?P<name>[\w.+-]+)|\$\{?(?P<variable>\w+)\}?)\)")
+_PYTHONS = re.compile(r"python|conda|mamba|env", re.IGNORECASE)
+_SOURCES = re.compile(r"Python-[\w.${}]+?\.(?:tgz|tar\.\w+)$")
+"""The sources of CPython."""
+_ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|t[gbx]z2?|zip)$")
 
 
 def split(each: Executed, with_value: str = "", long_values: tuple[str, ...] = ()) -> tuple[list[Word], dict[str, str]]:
@@ -131,8 +136,19 @@ def _link(work: Work, each: Executed) -> None:
         is_folder = isinstance(found, Node) and found.kind == "folder" and "-n" not in options and "-T" not in options
         if isinstance(place, str) and (is_folder or operands[-1].value.endswith("/")):
             place = posixpath.join(place, posixpath.basename(word.value))
-        target = word.value if word.is_literal else Unknown(f"the shell computes {word.text}")
+        target = word.value if word.is_literal else _found_on_path(work, each, word)
         work.put(each, place, "link", 0o777, target)
+
+
+def _found_on_path(work: Work, each: Executed, word: Word) -> Value:
+    """What `$(which NAME)` gives."""
+    asked = _WHICH.fullmatch(word.value)
+    name: Value | None = asked["name"] if asked is not None else None
+    if asked is not None and asked["variable"]:
+        name = work.variable(each, asked["variable"])
+    found = program(work.view, name, work.variable(each, "PATH")) if isinstance(name, str) else None
+    path = found.path if isinstance(found, Program) else None
+    return path or Unknown(f"the shell computes {word.text}")
 
 
 def _install(work: Work, each: Executed) -> None:
@@ -196,9 +212,11 @@ def _literal(work: Work, each: Executed, value: str) -> str | Unknown:
 
 
 def _git(work: Work, each: Executed) -> None:
-    operands, _ = split(each, "bCc", ("--branch", "--depth", "--config", "--origin", "--jobs", "--filter"))
+    operands, options = split(each, "bCc", ("--branch", "--depth", "--config", "--origin", "--jobs", "--filter"))
     if not operands or operands[0].value != "clone":
-        if operands and operands[0].value in ("submodule", "checkout", "pull", "lfs", "apply", "reset"):
+        if [word.value for word in operands[:2]] == ["remote", "add"] and len(operands) > 3:
+            _cloned(work, each, operands[3].value, work.path(each, options.get("-C", ".")))
+        elif operands and operands[0].value in ("submodule", "checkout", "pull", "lfs", "apply", "reset"):
             work.unsure(each, "git changes files", "files")
         return
     if len(operands) < 2:
@@ -208,22 +226,36 @@ def _git(work: Work, each: Executed) -> None:
     path = work.path(each, place)
     if isinstance(path, str) and not work.is_mounted(path):
         work.put(each, path, "folder", 0o755)
-    work.unsure(each, f"nobody knows what {url} holds", "files", below=path if isinstance(path, str) else "/")
+    _cloned(work, each, url, path)
+
+
+def _cloned(work: Work, each: Executed, url: str, path: Value) -> None:
+    reason, below = f"nobody knows what {url} holds", path if isinstance(path, str) else "/"
+    work.events.append(Unsure(work.cause(each), reason, frozenset({"files"}), below, url))
 
 
 def _unpack(work: Work, each: Executed) -> None:
-    _, options = split(each, "Cfdo", ("--directory",))
+    operands, options = split(each, "Cfdo", ("--directory",))
     folder = options.get("-C", options.get("-d", options.get("--directory", ".")))
     path = work.path(each, _literal(work, each, folder))
-    if "-t" in options or "-l" in options:
+    letters = operands[0].value if operands and each.arguments[0] == operands[0].value and each.name == "tar" else ""
+    if {"-t", "-l", "-c", "--create", "--list"} & options.keys() or set(letters) & set("ct"):
         return
     below = path if isinstance(path, str) else "/"
     about: list[Scope] = ["files"]
     if below in _FOLDERS_OF_PROGRAMS:
         about.append("programs")
-    if below not in _FOLDERS_OF_PROGRAMS or any(_PYTHONS.search(word.value) for word in each.words):
+    if _may_hold_python(each, below):
         about.append("interpreters")
     work.unsure(each, f"nobody knows what {each.name} unpacks", *about, below=below)
+
+
+def _may_hold_python(each: Executed, below: str) -> bool:
+    """Whether an interpreter may lie in an archive: where its name says so, or nobody knows its name."""
+    archives = [value for value in each.arguments if _ARCHIVE.search(value) and not _SOURCES.search(value)]
+    if any(_ARCHIVE.search(value) for value in each.arguments) and "$" not in "".join(archives):
+        return any(_PYTHONS.search(value) for value in archives)
+    return below not in _FOLDERS_OF_PROGRAMS
 
 
 EFFECTS: dict[str, Callable[[Work, Executed], None]] = {

@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from mllint.image.copies import context_path
-from mllint.image.effects import environments, projects
+from mllint.image.effects import environments, projects, pyenv, resolving
 from mllint.image.effects.files import split
-from mllint.image.effects.targets import target_of
-from mllint.image.events import Installed, Interpreter, Unsure
+from mllint.image.effects.targets import finish, target_of
+from mllint.image.events import Interpreter
 from mllint.image.packages import Install, managers
 from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown, Value
-from mllint.image.view import covers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +26,11 @@ _CONDA = re.compile(r"conda|mamba|forge", re.IGNORECASE)
 _CONDA_MINOR = re.compile(r"(?:conda|forge)\d?[-_]py3(\d+)[-_]", re.IGNORECASE)
 _PYTHON_SOURCES = re.compile(r"Python-(3\.\d+\.\d+)")
 _RESOLVERS = frozenset({"pip", "pip3", "uv", "conda", "mamba", "poetry", "pipenv", "python", "python3"})
+_WITHOUT_PYTHON = (
+    *("nodesource", "rustup", "nvm-sh", "bun.sh", "deno.land", "ollama.com", "packagecloud", "get.docker.com"),
+    *("get.sdkman.io", "istio.io", "install-cli.jfrog.io", "get-helm", "starship.rs", "packages.gitlab.com"),
+)
+"""What stands in the addresses of installers that touch no Python."""
 _ANYTHING: tuple[Scope, ...] = ("files", "programs", "interpreters", "distributions")
 
 
@@ -53,7 +57,10 @@ def script_of_conda(work: Work, each: Executed) -> bool:
 
 
 def _text(work: Work) -> str:
-    return work.step.instruction.rest.text
+    """The RUN as written, and its words with the variables that are known."""
+    return " ".join(
+        [work.step.instruction.rest.text, *(word.value for each in work.step.commands for word in each.words)]
+    )
 
 
 def of_script(each: Executed) -> Callable[[Work, Executed], None] | None:
@@ -84,7 +91,9 @@ def _piped(work: Work, each: Executed) -> None:
         place = folder if isinstance(folder, str) else home
         for name in ("uv", "uvx"):
             work.put(each, f"{place}/{name}", "file", 0o755)
-    elif any(mark in text for mark in ("nodesource", "rustup", "nvm-sh", "bun.sh", "ollama.com", "packagecloud")):
+    elif "pyenv" in text:
+        pyenv.install_itself(work, each)
+    elif any(mark in text for mark in _WITHOUT_PYTHON):
         work.unsure(each, f"nobody can follow the script of {text}", "files", "programs")
     elif "install.python-poetry.org" in text:
         work.unsure(each, "the script of Poetry makes an environment of its own", "files", "programs")
@@ -113,8 +122,17 @@ def _setup_script(work: Work, each: Executed) -> None:
         work.unsure(each, f"which Python {each.words[0].value} is nobody knows", "files", "programs", "distributions")
         return
     call = Install(managers()[0], work.step, each, "install", (), ())
-    reasons = projects.project(work, call, target_of(found), ".", None)
-    work.events.append(Installed(work.cause(each), found.site, not reasons, "".join(reasons[:1])))
+    finish(work, each, target_of(found), projects.project(work, call, target_of(found), ".", None))
+
+
+def _easy_install(work: Work, each: Executed) -> None:
+    """`easy_install NAME ...` of setuptools takes what `pip install` takes."""
+    found = environments.interpreter_of(work, each, each.words[0].value.replace("easy_install", "python"))
+    if isinstance(found, Interpreter):
+        call = Install(managers()[0], work.step, each, "install", tuple(split(each)[0]), ())
+        resolving.requested(work, call, target_of(found))
+    else:
+        work.unsure(each, f"which Python {each.words[0].value} belongs to is not known", "distributions", "programs")
 
 
 def _make(work: Work, each: Executed) -> None:
@@ -125,25 +143,10 @@ def _make(work: Work, each: Executed) -> None:
     install = next((value for value in each.arguments if value in ("install", "altinstall")), None)
     if match and install:
         _compiled(work, each, match[1], install == "install")
-    elif isinstance(folder, str) and _is_project(work, each, folder):
-        work.unsure(each, "nobody can follow what make does", *_ANYTHING)
+    elif isinstance(folder, str) and context_path(work.stage, work.step, f"{folder}/Makefile") is not None:
+        work.unsure(each, f"nobody can follow what {folder}/Makefile does", *_ANYTHING)
     else:
         work.unsure(each, "nobody can follow what make does", "files", "programs")
-
-
-def _is_project(work: Work, each: Executed, folder: str) -> bool:
-    """Whether the Makefile is one of the context, or of a repository that is made to install itself: one of Python may
-    call pip. Those of compiled programs are told where to, or come behind cmake and configure."""
-    if context_path(work.stage, work.step, f"{folder}/Makefile") is not None:
-        return True
-    if "install" not in each.arguments or any("=" in value for value in each.arguments):
-        return False
-    if any(other.name in ("cmake", "configure") for other in work.step.commands):
-        return False
-    return any(
-        isinstance(event, Unsure) and "://" in event.reason and event.below != "/" and covers(event.below, folder)
-        for event in work.view.behind()
-    )
 
 
 def _compiled(work: Work, each: Executed, version: str, is_default: bool) -> None:
@@ -173,4 +176,9 @@ def _is_count(word: Word) -> bool:
     return word.value.isdecimal() or word.value in ("{}", "%", "\\n", "\\0")
 
 
-EFFECTS: dict[str, Callable[[Work, Executed], None]] = {"make": _make, "xargs": _xargs}
+EFFECTS: dict[str, Callable[[Work, Executed], None]] = {
+    "easy_install": _easy_install,
+    "make": _make,
+    "pyenv": pyenv.call,
+    "xargs": _xargs,
+}

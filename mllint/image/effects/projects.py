@@ -7,9 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from mllint.image import python
-from mllint.image.effects import declared, environments
+from mllint.image.effects import addresses, declared, environments
 from mllint.image.effects.declared import Folder
-from mllint.image.effects.targets import Target, applies, is_set, note, pinned, target_of
+from mllint.image.effects.targets import Gap, Target, applies, finish, is_set, note, pinned, target_of
 from mllint.image.events import Installed, Interpreter
 from mllint.image.values import Unknown, Value
 from mllint.sources import lockfiles, pipfile_lock
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source, Span
 
 _DECIDED = Unknown("the project decides")
+_SETTINGS = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
 def install(work: Work, call: Install) -> None:
@@ -58,13 +59,16 @@ def project(
     place: tuple[Source, Span] | None,
     name: str | None = None,
     in_context: bool = False,
-) -> list[str]:
-    """Note a project that is installed from its folder with what it depends on; gives the reasons why that is not
+) -> list[Gap]:
+    """Note a project that is installed from its folder or address with what it depends on; gives what of it is not
     known. `in_context` says that the folder is one of the build context, not of the image."""
     folder, _, listed = folder.partition("[")
     extras = frozenset(extra.strip() for extra in listed.rstrip("]").split(",") if extra.strip())
-    found = None if "://" in folder else declared.read(Folder(work, call, folder, in_context), extras)
+    tree = Folder(work, call, folder, in_context)
+    found = None if "://" in folder else declared.read(tree, extras)
     title = found.name if found is not None and found.name is not None else name
+    by_address = addresses.name_of(_address(work, call, folder)) if found is None and title is None else None
+    title = title or by_address
     if title is not None:
         note(work, call, target, title, found.version if found else _DECIDED, extras, place)
     for source, line in found.lines if found is not None and not call.has("--no-deps") else ():
@@ -72,10 +76,31 @@ def project(
             note(work, call, target, line.key, pinned(line), frozenset(line.extras), (source, line.span))
     if found is not None and found.is_complete and title is not None:
         return []
-    if title is not None and ("://" in folder or call.has("--no-deps")):
+    if title is not None and (call.has("--no-deps") or ("://" in folder and by_address is None)):
         # What a distribution of this name brings, the tables tell as of one from the index.
         return []
-    return [f"what the project in {folder or '.'} depends on is not known"]
+    return [Gap(f"what {_unread(tree) or tree.shown} asks for is not known", by_address is None)]
+
+
+def _unread(folder: Folder) -> str | None:
+    """The file of a project that would tell what it asks for, could it be read."""
+    found = [name for name in _SETTINGS if folder.locate(name) is not None]
+    chosen = next((name for name in found if folder.text(name) is None), found[-1] if found else None)
+    return folder.locate(chosen) if chosen is not None else None
+
+
+def _address(work: Work, call: Install, folder: str) -> str:
+    """Where a project comes from: what is written, what an archive was fetched from, or the repository that the folder
+    was cloned from."""
+    if "://" in folder:
+        return folder
+    for step in (*work.stage.steps_before(work.step), work.step):
+        for other in step.commands:
+            if other.name in ("curl", "wget") and folder in other.arguments:
+                return next((value for value in other.arguments if "://" in value), folder)
+    path = work.path(call.executed, folder or ".")
+    repository = work.repository(path) if isinstance(path, str) else None
+    return f"git+{repository}" if repository is not None else folder
 
 
 def _lock(work: Work, call: Install, name: str) -> LockFile | None:
@@ -285,6 +310,7 @@ def _pipenv(work: Work, call: Install) -> None:
         work.unsure(each, "which environment Pipenv installs into is not known", "distributions", "programs")
         return
     target = target_of(found)
+    lock = Folder(work, call, "Pipfile.lock")
     source = Folder(work, call, ".").text("Pipfile.lock")
     locked = pipfile_lock.packages(source, with_dev=call.has("-d", "--dev")) if source is not None else None
     for package in locked or ():
@@ -292,8 +318,7 @@ def _pipenv(work: Work, call: Install) -> None:
             version: Value = package.version or Unknown(f"{package.name} is not pinned")
             place = (package.source, package.span)
             note(work, call, target, package.name, version, package.extras, place)
-    reason = "" if locked is not None else "Pipfile.lock is not known"
-    work.events.append(Installed(work.cause(each), target.site, not reason, reason, interpreter=found))
+    finish(work, each, target, [] if locked is not None else [Gap(f"{lock.shown} is not known")])
 
 
 def _pipenv_environment(work: Work, call: Install) -> Interpreter | Unknown | None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from mllint.image import python
 from mllint.image.effects import conda, projects
-from mllint.image.effects.environments import interpreter_of, uv_python
-from mllint.image.effects.targets import Target, applies, is_set, note, pinned, target_of
-from mllint.image.events import Distribution, Installed, Interpreter
+from mllint.image.effects.environments import active_environment, interpreter_of, uv_python
+from mllint.image.effects.targets import Gap, Target, applies, finish, is_set, note, pinned, target_of
+from mllint.image.events import Distribution, Interpreter
 from mllint.image.values import Unknown, Value
 from mllint.sources.requirements import Editable, Invalid, Requirement
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _WHEEL = re.compile(r"(?:^|/)(?P<name>[\w.]+)-(?P<version>[^-/]+)(?:-[^/]*)?\.whl(?:\[(?P<extras>[^]]*)])?$")
 """The file name of a wheel, which may hold a pattern of the shell behind the name."""
+_NAME_ALONE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==[\w.+-]*")
+"""A requirement whose version is none, as where a build argument without a default stands for it."""
 
 
 def install(work: Work, call: Install) -> None:
@@ -32,7 +34,7 @@ def install(work: Work, call: Install) -> None:
     if name in ("pip", "uv pip"):
         target = _pip_target(work, call) if name == "pip" else _uv_target(work, call)
         if isinstance(target, Target):
-            _requested(work, call, target)
+            requested(work, call, target)
         else:
             reason = target.reason if target else f"which Python {call.executed.words[0].value} belongs to is not known"
             work.unsure(call.executed, reason, "distributions", "programs")
@@ -120,7 +122,7 @@ def _uv_target(work: Work, call: Install) -> Target | Unknown | None:
     ):
         found = uv_python(work, each, None)
     else:
-        found = active_environment(work, call)
+        found = active_environment(work, each) or _own_environment(work, call)
         is_told = any(isinstance(work.variable(each, name), Unknown) for name in ("VIRTUAL_ENV", "UV_SYSTEM_PYTHON"))
         if found is None and is_told and each.is_sure:
             # One that the base names in a variable: without it uv would have stopped.
@@ -128,43 +130,36 @@ def _uv_target(work: Work, call: Install) -> Target | Unknown | None:
     return _placed(work, call, found, "UV") if isinstance(found, Interpreter) else found
 
 
-def active_environment(work: Work, call: Install) -> Interpreter | Unknown | None:
-    """The virtual environment that VIRTUAL_ENV, CONDA_PREFIX or a folder `.venv` names."""
-    each = call.executed
-    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        value = work.variable(each, name)
-        if isinstance(value, str) and value:
-            return python.by_prefix(work.view, posixpath.normpath(value))
-    folder = each.directory
-    while isinstance(folder, str) and folder.startswith("/"):
-        found = python.by_prefix(work.view, posixpath.join(folder, ".venv"))
-        if found is not None or posixpath.dirname(folder) == folder:
-            return found
-        folder = posixpath.dirname(folder)
-    return None
+def _own_environment(work: Work, call: Install) -> Interpreter | None:
+    """`python -m uv` takes the virtual environment of that Python for the active one."""
+    program = call.executed.words[0].value
+    found = interpreter_of(work, call.executed, program) if "python" in program else None
+    return found if isinstance(found, Interpreter) and found.kind == "venv" else None
 
 
-def _requested(work: Work, call: Install, target: Target) -> None:
+def requested(work: Work, call: Install, target: Target) -> None:
     """What the command line and the files name, by the markers that hold here."""
     read = work.stage.closure(call)
-    reasons = [] if read.is_complete else ["a requirements file that it reads is not known"]
+    gaps = [Gap(f"{path} is not known") for path in read.lost]
     for word, asked in zip(call.operands, call.requirements, strict=False):
-        wheel = _WHEEL.search(word.value)
+        wheel, unpinned = _WHEEL.search(word.value), _NAME_ALONE.fullmatch(word.value)
         if wheel is not None:
             extras = frozenset((wheel["extras"] or "").split(",")) - {""}
             version: Value = Unknown("the file decides") if "*" in wheel["version"] else wheel["version"]
             note(work, call, target, wheel["name"], version, extras)
+        elif isinstance(asked, Invalid) and unpinned is not None:
+            note(work, call, target, unpinned["name"], Unknown(f"{word.value} names no version"))
+        elif isinstance(asked, Invalid) and word.value.endswith(".whl"):
+            gaps += projects.project(work, call, target, word.value, None)
         else:
-            reasons += _asked(work, call, target, asked, None)
+            gaps += _asked(work, call, target, asked, None)
     for path, file in read.files.items():
         for line in file.lines:
             if isinstance(line, Requirement | Editable | Invalid):
-                reasons += _asked(work, call, target, line, (path, file))
+                gaps += _asked(work, call, target, line, (path, file))
     for word in call.values("-e", "--editable"):
-        reasons += projects.project(work, call, target, word.value, None)
-    cause = work.cause(call.executed)
-    reason = reasons[0] if reasons else ""
-    work.events.append(Installed(cause, target.site, not reasons, reason, interpreter=target.interpreter))
+        gaps += projects.project(work, call, target, word.value, None)
+    finish(work, call.executed, target, gaps)
     _limit(work, call, read)
 
 
@@ -174,10 +169,10 @@ def _asked(
     target: Target,
     line: Requirement | Editable | Invalid,
     where: tuple[str, RequirementsFile] | None,
-) -> list[str]:
-    """Note one requirement; gives the reasons why what it brings is not known."""
+) -> list[Gap]:
+    """Note one requirement; gives what of it is not known."""
     if isinstance(line, Invalid):
-        return ["a requirement is not valid"]
+        return [Gap("a requirement is not valid")]
     place = (where[1].source, line.span) if where is not None else None
     if isinstance(line, Editable):
         folder = _with_extras(where, line.url, line.extras)

@@ -12,9 +12,10 @@ from mllint.image.copies import context_path
 from mllint.image.effects import accounts, environments, files, installers, resolving, system
 from mllint.image.events import EVERYTHING, Cause, Unsure
 from mllint.image.events import Scope as About
+from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.scope import Scope
 from mllint.image.unwrapping import POSIX_SHELLS
-from mllint.image.values import Unknown
+from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
 from mllint.sources.text import Logical, Span
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.sources.shell_tree import Word
 
     Effect = Callable[[Work, Executed], None]
 
@@ -35,6 +37,8 @@ _EFFECTS: dict[str, Effect] = {
 }
 _MAX_DEPTH = 4
 _BIN = re.compile(r"(?:^|/)s?bin/[^/]+$")
+_PROGRAMS_ALONE = re.compile(r"(?:bazel|cmake|cuda|NVIDIA)[-_][\w.+-]*\.(?:sh|run)")
+"""Installers that carry what they install and touch no Python."""
 _SETTINGS = re.compile(
     r"(?:^|/)(?:activate|conda\.sh|\.?bashrc|\.?profile|env(?:ironment)?|os-release|\.env|setup\.(?:ba)?sh)$"
 )
@@ -85,15 +89,10 @@ def _plain_name(name: str) -> str:
 
 def _is_script(work: Work, each: Executed, depth: int) -> bool:
     """Whether a command runs a shell script of the build context, which is then carried out as well."""
-    path = each.words[0]
-    if each.name in POSIX_SHELLS or each.name in (".", "source"):
-        operands = [word for word in each.words[1:] if not word.value.startswith("-")]
-        if not operands:
-            return False
-        path = operands[0]
-    elif "/" not in path.value and _plain_name(each.name) in _changes():
+    path = _script(each)
+    if path is None:
         return False
-    place = work.path(each, path) if "/" in path.value or path is not each.words[0] else _on_path(work, each)
+    place = _place(work, each, path)
     found = context_path(work.stage, work.step, place) if isinstance(place, str) else None
     source = work.stage.build.context.text(found) if found else None
     if source is None or depth >= _MAX_DEPTH or not _is_shell(source.text):
@@ -105,6 +104,19 @@ def _is_script(work: Work, each: Executed, depth: int) -> bool:
         sure = inner.is_certain and each.is_certain
         _carry_out(work, inner._replace(span=each.span, is_certain=sure, may_fail=each.may_fail), depth + 1)
     return True
+
+
+def _script(each: Executed) -> Word | None:
+    """The word that names the script a command runs, which may be the program itself; None where it runs none."""
+    if each.name in POSIX_SHELLS or each.name in (".", "source"):
+        return next((word for word in each.words[1:] if not word.value.startswith("-")), None)
+    path = each.words[0]
+    return None if "/" not in path.value and _plain_name(each.name) in _changes() else path
+
+
+def _place(work: Work, each: Executed, path: Word) -> Value | None:
+    """Where the script of a command lies; None where it is a program that no COPY brought."""
+    return work.path(each, path) if "/" in path.value or path is not each.words[0] else _on_path(work, each)
 
 
 def _on_path(work: Work, each: Executed) -> str | None:
@@ -127,16 +139,22 @@ def _as_in_table(work: Work, each: Executed) -> None:
         if each.arguments and not _SETTINGS.search(each.arguments[0]):
             work.unsure(each, f"nobody can follow {each.arguments[0]}", "files")
         return
-    path = each.words[0].value
+    path, script = each.words[0].value, _script(each)
     # A program that lies on PATH is no installer of Python packages, or it would have a row; a script may do anything.
     is_script = each.name in POSIX_SHELLS or ("/" in path and not _BIN.search(path))
     unlisted = "all" if is_script else "programs"
     table = _changes()
-    changes = table.get("/".join(path.split("/")[-2:]), table.get(_plain_name(each.name), unlisted))
+    named = script.value if script is not None else path
+    own, folder_too = _plain_name(named.rpartition("/")[2]), "/".join(named.split("/")[-2:])
+    if _PROGRAMS_ALONE.fullmatch(own):
+        unlisted = "programs"
+    changes = table.get(folder_too, table.get(own, unlisted))
     if _is_question(each):
         changes = "nothing"
     if _ABOUT[changes]:
-        work.unsure(each, f"nobody can follow what {each.words[0].value} does", *sorted(_ABOUT[changes]))
+        place = _place(work, each, script) if script is not None else None
+        shown = place if isinstance(place, str) and not place.startswith(UNKNOWN_FOLDER) else path
+        work.unsure(each, f"nobody can follow what {shown} does", *sorted(_ABOUT[changes]))
 
 
 def _is_question(each: Executed) -> bool:

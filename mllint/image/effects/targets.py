@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.events import Distribution
+from mllint.image.events import Distribution, Installed
 from mllint.image.values import Unknown, Value
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement, normalised
 
 if TYPE_CHECKING:
+    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
     from mllint.image.events import Interpreter
     from mllint.image.packages import Install
@@ -26,6 +27,23 @@ class Target(NamedTuple):
     minor: Value
     interpreter: Interpreter | None = None
     """The one that the install is for, where that is known."""
+
+
+class Gap(NamedTuple):
+    """Why something that an install brings is not in the log."""
+
+    reason: str
+    is_asked: bool = True
+    """Whether the call may ask for it itself; otherwise what it asks for brings it along."""
+
+
+def finish(work: Work, each: Executed, target: Target, gaps: list[Gap]) -> None:
+    """Note that a resolver ran to the end."""
+    gaps = sorted(gaps, key=lambda gap: not gap.is_asked)
+    reason = gaps[0].reason if gaps else ""
+    is_asked_known = not any(gap.is_asked for gap in gaps)
+    event = Installed(work.cause(each), target.site, not gaps, reason, is_asked_known, target.interpreter)
+    work.events.append(event)
 
 
 def target_of(found: Interpreter) -> Target:

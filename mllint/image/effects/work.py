@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mllint.image.events import Cause, Put, Unsure
 from mllint.image.packages import install_of
 from mllint.image.values import Unknown, Value
-from mllint.image.view import View
+from mllint.image.view import View, covers
 
 if TYPE_CHECKING:
     from mllint.image.commands import Executed
@@ -80,6 +80,13 @@ class Work:
         elif not self.is_mounted(path):
             known = None if any(other.name == "umask" for other in self.step.commands) else mode
             self.events.append(Put(self.cause(each), path, kind, self.owner(each), known, target))
+
+    def repository(self, folder: str) -> str | None:
+        """The address of the repository that a folder is a clone of, or lies in the clone of."""
+        for event in self.view.behind():
+            if isinstance(event, Unsure) and event.repository is not None and covers(event.below, folder):
+                return event.repository if event.below != "/" else None
+        return None
 
     def unsure(self, each: Executed, reason: str, *about: Scope, below: str = "/") -> None:
         """Note that nobody can follow what a command does."""
