@@ -26,15 +26,21 @@ def torch_cuda_wheels_on_cpu_image(stage: Stage) -> Iterator[Finding]:
     version = event.version if isinstance(event.version, str) else None
     name = f"{event.name} {version}" if version else event.name
     what = "brings CUDA libraries" if event.name == "torch" else "brings torch with CUDA libraries"
-    sizes = download(version if event.name == "torch" else None)
-    cpu = f"{round(sizes.for_cpu, -1)} MB"
-    size = f"the CPU build is {cpu} to download"
-    if sizes.with_cuda:
-        size = f"about {sizes.with_cuda / 1000:.1f} GB to download, {cpu} for the CPU build"
-    message = f"{name} {what}, and nothing here uses a GPU: {size}"
+    message = f"{name} {what}, and nothing here uses a GPU: {_size(version if event.name == 'torch' else None)}"
     place = event.place
     related = (Related(Location(*place), "asked for here"),) if place is not None else ()
     yield Finding(_where(found), message, _REPAIR, related, is_strict=meant == "open")
+
+
+def _size(version: str | None) -> str:
+    """What is downloaded. Without a version the resolver decides by the Python of the image, so that only the order of
+    magnitude is known."""
+    sizes = download(version)
+    cpu = f"{round(sizes.for_cpu, -1)} MB"
+    if not sizes.with_cuda:
+        return f"the CPU build is {cpu} to download"
+    with_cuda = f"about {sizes.with_cuda / 1000:.1f} GB" if version else "gigabytes"
+    return f"{with_cuda} to download, {cpu} for the CPU build"
 
 
 def _installs_python(stage: Stage) -> bool:

@@ -110,7 +110,8 @@ def model_after_code(stage: Stage) -> Iterator[Finding]:
         message = f"RUN downloads {heavy.what} behind the source: each edit of the source downloads it again"
         if heavy.kind == "behind":
             message = f"{_brought(heavy)} behind the source: each edit of the source uploads them again"
-        yield Finding(where, message, f"move it above {heavy.source.written}", related)
+        repair = f"move it above {heavy.source.written}"
+        yield Finding(where, message, repair, related, is_strict=not heavy.is_model)
 
 
 def _beside(heavy: Heavy) -> str:

@@ -48,7 +48,10 @@ def intent(stage: Stage) -> Intent:
         return "gpu"
     if any(_ASKED_OF_CLUSTER.search(text) for text in _deployments(stage)):
         return "gpu"
-    return "cpu" if _FOR_CPU.search(_path(stage)) else _of_code(stage)
+    if _FOR_CPU.search(_path(stage)):
+        return "cpu"
+    # A compose file often has the part for GPUs in comments, or for another service.
+    return "open" if any(_NAMED.search(each.source.text) for each in stage.build.services) else _of_code(stage)
 
 
 def _path(stage: Stage) -> str:

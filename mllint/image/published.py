@@ -127,7 +127,8 @@ def _missing_cuda(tag: str | None) -> Missing | None:
     newest = max(version_of(row["version"]) for row in _verified("cuda_images"))
     if not _NO_SHORT_CUDA_SINCE <= version[:2] <= newest[:2]:
         return None
-    if any(row["distro"] == "none" and version_of(row["version"])[:2] == version[:2] for row in _verified("cuda_images")):
+    skipped = (version_of(row["version"])[:2] for row in _verified("cuda_images") if row["distro"] == "none")
+    if version[:2] in skipped:
         reason = f"there is no CUDA {version[0]}.{version[1]}"
         return Missing(reason, _near_cuda(match, version) if match else None)
     if len(version) == 2:

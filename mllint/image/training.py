@@ -146,13 +146,18 @@ def _said(stage: Stage) -> str:
 
 
 def _is_named(each: Unread, said: str, code: set[str]) -> bool:
-    """Whether something speaks of a file by its name or path, or of the folder of a data set or archive, where that is
-    none of source."""
+    """Whether something speaks of a file by its name or path, or of a folder above a data set or archive, where that
+    holds no source itself."""
     path, name = each.entry.path, each.entry.name
     for match in re.finditer(rf"([\w./-]*){re.escape(name)}", said):
         if f"/{path}".endswith("/" + match[1].lstrip("./") + name):
             return True
-    folder = posixpath.dirname(path)
-    if not folder or folder in code or each.what not in ("data set", "archive"):
+    if each.what not in ("data set", "archive"):
         return False
-    return re.search(rf"(?<![\w-]){re.escape(folder)}/?(?:[\"'\s*]|$)", said) is not None
+    parts = posixpath.dirname(path).split("/")
+    folders = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(
+        re.search(rf"(?<![\w-]){re.escape(folder)}/?(?:[\"'\s*]|$)", said)
+        for folder in folders
+        if folder not in {"", *code}
+    )

@@ -23,7 +23,8 @@ _WEIGHTS = re.compile(
     r".*\.(?:bin|ckpt|engine|gguf|h5|joblib|keras|mar|msgpack|onnx|onnx_data|pb|pickle|pkl|plan|pt|pth|safetensors|tflite)"
 )
 _LEAST = 50_000_000
-"""Bytes of weights from which on an image notices them."""
+"""Bytes of a file of weights from which on an image notices it."""
+_FOR_TESTS = re.compile(r"(?:^|/)(?:tests?|testdata|examples?|samples?|fixtures?)/", re.IGNORECASE)
 _FETCHERS = frozenset({"aria2c", "curl", "gdown", "wget"})
 _HUBS = frozenset({"hf", "huggingface-cli"})
 _LOADS = re.compile(r"from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer\(|load_model\(|pipeline\(")
@@ -42,6 +43,8 @@ class Heavy(NamedTuple):
     """What a copy brings, the largest first."""
     what: str
     """What a download asks for."""
+    is_model: bool
+    """Whether that is a whole model of a hub; of a file nobody knows the size."""
     source: Copy
     """The copy that brings the source."""
 
@@ -64,22 +67,22 @@ def late_weights(stage: Stage) -> Iterator[Heavy]:
 def _of_step(stage: Stage, step: Step, code: Copy | None, has_source: bool) -> Heavy | None:
     if step.copy is not None and step.copy.origin == "context":
         files = _weights(stage, step.copy)
-        if sum(each.size for each in files) < _LEAST:
+        if not _is_heavy(files):
             return None
         if has_source:
             # What nothing reads is to be left out, not to be moved.
             useless = {each.entry.path for each in unread(stage, step.copy)}
             files = tuple(each for each in files if each.path not in useless)
-            if sum(each.size for each in files) < _LEAST:
+            if not _is_heavy(files):
                 return None
-            return Heavy(step, step.instruction.span, "with", files, "", step.copy)
+            return Heavy(step, step.instruction.span, "with", files, "", True, step.copy)
         if code is not None and not step.copy.is_link:
-            return Heavy(step, step.instruction.span, "behind", files, "", code)
+            return Heavy(step, step.instruction.span, "behind", files, "", True, code)
     elif code is not None and not any(mount.kind in ("cache", "bind") for mount in step.mounts):
         for each in step.commands:
             what = _download(each, stage.build.context) if each.is_certain else None
             if what is not None:
-                return Heavy(step, each.span, "download", (), what, code)
+                return Heavy(step, each.span, "download", (), what, each.name not in _FETCHERS, code)
     return None
 
 
@@ -88,9 +91,14 @@ def _weights(stage: Stage, copy: Copy) -> tuple[Entry, ...]:
         entry.path: entry
         for source in copy.sources
         for entry in source.entries(stage.build.context)
-        if _WEIGHTS.fullmatch(entry.name)
+        if _WEIGHTS.fullmatch(entry.name) and not _FOR_TESTS.search(entry.path)
     }
     return tuple(sorted(found.values(), key=lambda each: (-each.size, each.path)))
+
+
+def _is_heavy(files: tuple[Entry, ...]) -> bool:
+    """Whether the largest, the first, is worth a layer of its own."""
+    return bool(files) and files[0].size >= _LEAST
 
 
 def _download(each: Executed, context: Context) -> str | None:

@@ -161,6 +161,8 @@ class Service(NamedTuple):
     volumes: tuple[Volume, ...]
     platform: Value | None
     network_mode: Value | None
+    is_watched: bool
+    """Has `develop.watch`: its source is synchronised into the container while somebody works on it."""
     source: Source
     """The file it stands in."""
 
@@ -231,6 +233,7 @@ class _Reader:
             volumes=tuple(self.volumes(table)),
             platform=self.value(table, "platform"),
             network_mode=self.value(table, "network_mode"),
+            is_watched=table.at("develop", "watch") is not None,
             source=self.source,
         )
 

@@ -32,9 +32,10 @@ def _large(stage: Stage, copy: Copy, found: Sequence[Unread]) -> Finding:
     total = size(sum(each.entry.size for each in found))
     shown = ", ".join(f"{each.entry.path} ({each.what}, {size(each.entry.size)})" for each in found[:_SHOWN])
     rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    message = f"{copy.written} brings {total} into the image that inference does not read: {shown}{rest}"
-    lines = " ".join(each.entry.path for each in found[:_SHOWN])
-    repair = f"add to .dockerignore the lines {lines}{', and those for the rest' if rest else ''}"
     final = stage.build.final
     is_service = final is not None and final.server is not None
+    unread = "that inference does not read" if is_service else "of which no source speaks"
+    message = f"{copy.written} brings {total} into the image {unread}: {shown}{rest}"
+    lines = " ".join(each.entry.path for each in found[:_SHOWN])
+    repair = f"add to .dockerignore the lines {lines}{', and those for the rest' if rest else ''}"
     return Finding(Location(stage.build.source, copy.step.instruction.span), message, repair, is_strict=not is_service)

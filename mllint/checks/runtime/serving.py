@@ -153,7 +153,10 @@ def _debug_variable(stage: Stage, server: Server) -> Location | None:
 
 
 def _is_for_development(stage: Stage) -> bool:
-    """Whether the name of the file, the stage or the target says that nobody serves others with it."""
+    """Whether a name (of the file, the stage, the target) or a compose file that watches the source says that nobody
+    serves others with it."""
+    if any(each.is_watched for each in stage.build.services):
+        return True
     path = "/".join(stage.build.source.path.lower().rsplit("/", 2)[-2:])
     names = [path, stage.name or "", (stage.build.settings.target or "").lower()]
     return any(_DEVELOPMENT.search(name) for name in names)

@@ -158,7 +158,8 @@ def _without_shebang(start: Start, name: str, has_bom: bool) -> tuple[str, str] 
         return None
     if has_bom:
         return "which begins with a byte order mark in front of #!", f"save {name} as UTF-8 without it"
-    return "which does not begin with #! (exec format error)", f"write #!/bin/sh in the first line of {name}"
+    interpreter = "#!/usr/bin/env python3" if name.endswith(".py") else "#!/bin/sh"
+    return "which does not begin with #! (exec format error)", f"write {interpreter} in the first line of {name}"
 
 
 @check("ML311")
