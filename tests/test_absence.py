@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from paper import build, last, last_in
 
-from mllint.image import absence, uses
-from mllint.image.uses import Use
+from mllint.image.serving import absence, uses
+from mllint.image.serving.uses import Use
 
 SLIM = "FROM python:3.11.15-slim-bookworm\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from paper import last_in
 
-from mllint.image.bypassed import bypassed, lost_activation
+from mllint.image.content.bypassed import bypassed, lost_activation
 
 VENV = "RUN python -m venv /venv && /venv/bin/pip install flask uvicorn"
 FILES = {"main.py": "import flask\n"}

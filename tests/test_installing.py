@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from paper import last, last_in
 
-from mllint.image import fitting, gpu, indexed
-from mllint.image.managed import refused
+from mllint.image.installing import fitting, indexed
+from mllint.image.installing.managed import refused
+from mllint.image.installing.torch import download, with_cuda
+from mllint.image.serving import gpu
 from mllint.image.stage import Stage
-from mllint.image.torch import download, with_cuda
 
 PYTHON = "FROM python:3.11.9-slim-bookworm\n"
 

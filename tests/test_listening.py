@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mllint.config import Settings
-from mllint.image import listening
 from mllint.image.build import Build
 from mllint.image.context import Context, Tree
 from mllint.image.service import Server
+from mllint.image.serving import listening
 from mllint.image.values import Unknown
 from mllint.inputs import Inputs
 from mllint.sources import dockerfile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from paper import last
 
-from mllint.image.moved import misplaced
+from mllint.image.content.moved import misplaced
 
 VENV = "RUN python -m venv /venv && /venv/bin/pip install flask numpy"
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mllint import facts
-from mllint.image import offered
-from mllint.image.offered import Platform
+from mllint.image.installing import offered
+from mllint.image.installing.offered import Platform
 
 GLIBC = Platform("glibc", "2.36", is_arm=False)
 MUSL = Platform("musl", None, is_arm=False)

@@ -10,8 +10,8 @@ from mllint import lint
 from mllint.config import Settings
 from mllint.image.build import Build
 from mllint.image.context import Context, Tree
+from mllint.image.installing.pins import is_for_linux, settled, settled_alone
 from mllint.image.packages import Closure, Install, closure
-from mllint.image.pins import is_for_linux, settled, settled_alone
 from mllint.image.values import Unknown
 from mllint.inputs import Inputs
 from mllint.sources import dockerfile, requirements

@@ -10,7 +10,7 @@ from checkout import ROOT
 from paper import last
 
 import mllint
-from mllint.image.reach import closed_folder
+from mllint.image.content.reach import closed_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

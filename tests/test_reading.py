@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from paper import last_in
 
-from mllint.image.reading import lacking
+from mllint.image.installing.reading import lacking
 
 HATCHLING = (
     '[project]\nname = "a"\nversion = "1"\nreadme = "README.md"\n[build-system]\nbuild-backend = "hatchling.build"\n'

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from paper import last_in
 
-from mllint.image.training import unread
-from mllint.image.weights import late_weights
+from mllint.image.content.training import unread
+from mllint.image.content.weights import late_weights
 
 if TYPE_CHECKING:
     from pathlib import Path

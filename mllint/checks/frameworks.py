@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
-from mllint.image import gpu
+from mllint.image.installing.torch import WithCuda, download, with_cuda
+from mllint.image.serving import gpu
 from mllint.image.stage import Stage
-from mllint.image.torch import WithCuda, download, with_cuda
 
 _REPAIR = (
     "install torch from PyTorch's index of CPU builds before the rest (pip: --index-url, uv: --torch-backend cpu), or"

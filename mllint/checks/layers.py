@@ -5,11 +5,18 @@ from collections.abc import Iterator, Sequence
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.build import Build
-from mllint.image.downloads import INSTALLERS, copies_out_of_cache, downloads_little, keeps_cache, large, requested
-from mllint.image.order import Late, late_installs, reads_file, syncs_project
+from mllint.image.content.weights import Heavy, late_weights
+from mllint.image.installing.downloads import (
+    INSTALLERS,
+    copies_out_of_cache,
+    downloads_little,
+    keeps_cache,
+    large,
+    requested,
+)
+from mllint.image.installing.order import Late, late_installs, reads_file, syncs_project
 from mllint.image.packages import Install
 from mllint.image.stage import Stage, Step
-from mllint.image.weights import Heavy, late_weights
 
 
 @check("ML401")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location
-from mllint.image.commands import Executed
 from mllint.image.copies import context_path, relative
+from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage, Step
 from mllint.image.values import Unknown
 

@@ -7,12 +7,12 @@ from mllint import facts
 from mllint.checks import check
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image import indexed, offered
-from mllint.image.fitting import Misfit, lacks_compiler, misfit, place
-from mllint.image.indexed import Asked
-from mllint.image.managed import refused
+from mllint.image.installing import indexed, offered
+from mllint.image.installing.fitting import Misfit, lacks_compiler, misfit, place
+from mllint.image.installing.indexed import Asked
+from mllint.image.installing.managed import refused
+from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.packages import Install
-from mllint.image.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 

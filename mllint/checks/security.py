@@ -13,8 +13,8 @@ from mllint.image.build import Build
 from mllint.image.context import Entry
 from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.service import Process
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage, Step
-from mllint.image.unwrapping import POSIX_SHELLS
 from mllint.sources.dockerfile import Instruction, Pair
 from mllint.sources.text import Span
 

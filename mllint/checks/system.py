@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image import absence, programs, uses
-from mllint.image.absence import Absence
+from mllint.image import programs
 from mllint.image.interpreter import is_python_program
 from mllint.image.packages import Install
 from mllint.image.paths import DEFAULT_PATH
+from mllint.image.serving import absence, uses
+from mllint.image.serving.absence import Absence
+from mllint.image.serving.uses import Use
 from mllint.image.stage import Stage, Step
-from mllint.image.uses import Use
 from mllint.sources.requirements import Editable, Requirement
 
 _MANAGERS = {"apt-get": "debian ubuntu", "apt": "debian ubuntu", "apk": "alpine wolfi", "dnf": "rhel", "yum": "rhel"}

@@ -8,9 +8,9 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
-from mllint.image.commands import inner_start
 from mllint.image.copies import context_path
 from mllint.image.paths import joined
+from mllint.image.shell.commands import inner_start
 from mllint.image.values import Unknown
 from mllint.sources import requirements
 from mllint.sources.requirements import Constraint, Include, Invalid, Options, Requirement, RequirementsFile
@@ -19,7 +19,7 @@ from mllint.sources.text import Logical
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mllint.image.commands import Executed
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, Step
     from mllint.image.values import Value
     from mllint.sources.shell_tree import Word

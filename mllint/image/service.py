@@ -7,13 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image import listening
-from mllint.image.commands import Executed, argv, from_argv, from_text, shell_text
 from mllint.image.copies import context_path
-from mllint.image.listening import Launch
 from mllint.image.paths import joined
-from mllint.image.scope import Scope
-from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.image.serving import listening
+from mllint.image.serving.listening import Launch
+from mllint.image.shell.commands import Executed, argv, from_argv, from_text, shell_text
+from mllint.image.shell.scope import Scope
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.sources import python
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Logical, Span
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mllint.findings import Location
-    from mllint.image.listening import Said
+    from mllint.image.serving.listening import Said
     from mllint.image.stage import Stage, Step
     from mllint.image.values import Value
     from mllint.sources.dockerfile import Instruction

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint.image.accounts import Account, account
-from mllint.image.commands import Executed, executed
 from mllint.image.expansion import expand
+from mllint.image.shell.commands import Executed, executed
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:

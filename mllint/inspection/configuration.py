@@ -13,9 +13,9 @@ from mllint.inspection.records import Answer, BaseImage, Known, Origin, Process,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.commands import Executed
     from mllint.image.configuration import Healthcheck, Port, Setting
     from mllint.image.service import Server as Served
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage
 
 

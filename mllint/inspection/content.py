@@ -6,10 +6,11 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from mllint.image import commands, programs, python
+from mllint.image import programs, python
 from mllint.image.events import Gone, Interpreter
 from mllint.image.layers import inputs, makes_layer
 from mllint.image.paths import UNKNOWN_FOLDER
+from mllint.image.shell import commands
 from mllint.image.values import Unknown
 from mllint.image.view import covers
 from mllint.inspection.origins import about, answer, not_known, of_base, of_cause, of_instruction, of_span

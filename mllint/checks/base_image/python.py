@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Severity
-from mllint.image import absence, uses
 from mllint.image.interpreter import is_python_program, servers
 from mllint.image.programs import Program
+from mllint.image.serving import absence, uses
+from mllint.image.serving.uses import Use
 from mllint.image.stage import Stage
-from mllint.image.uses import Use
 
 _INSTALL = {
     "debian": "apt-get install -y --no-install-recommends python3 python3-pip python3-venv",

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from mllint.checks import check
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Location, Severity
-from mllint.image.ballast import Ballast, find_ballast
 from mllint.image.build import Build
+from mllint.image.content.ballast import Ballast, find_ballast
+from mllint.image.content.missing import fits_context, is_expected, is_plain, looks_written, near_path
 from mllint.image.context import Context
 from mllint.image.copies import Copy, CopySource, arrives_in_image
-from mllint.image.missing import fits_context, is_expected, is_plain, looks_written, near_path
 from mllint.image.stage import Stage, Step
 
 # What a service does read, however large.

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
+from mllint.image.content.ignored import Exclusion, excluded_origin, exclusion
+from mllint.image.content.missing import is_plain
 from mllint.image.copies import Copy, CopySource
-from mllint.image.ignored import Exclusion, excluded_origin, exclusion
-from mllint.image.lookalikes import may_be_brought
-from mllint.image.missing import is_plain
-from mllint.image.modules import entry_modules
+from mllint.image.serving.lookalikes import may_be_brought
+from mllint.image.serving.modules import entry_modules
 from mllint.image.stage import Stage
 from mllint.sources.python import Opened
 from mllint.sources.text import Source

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image.ignored import excluded_origin
-from mllint.image.missing import fits_context, is_expected
+from mllint.image.content.ignored import excluded_origin
+from mllint.image.content.missing import fits_context, is_expected
+from mllint.image.installing.reading import Lacking, lacking
 from mllint.image.packages import Install
-from mllint.image.reading import Lacking, lacking
 from mllint.image.stage import Stage
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from mllint.checks import check
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Location
+from mllint.image.content.training import Unread, unread
 from mllint.image.copies import Copy
 from mllint.image.stage import Stage
-from mllint.image.training import Unread, unread
 
 _HEAVY = 10_000_000
 _SHOWN = 3

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image.bypassed import Bypassed, bypassed, lost_activation
-from mllint.image.homes import Closed, closed_needs
-from mllint.image.moved import is_verified, misplaced
+from mllint.image.content.bypassed import Bypassed, bypassed, lost_activation
+from mllint.image.content.homes import Closed, closed_needs
+from mllint.image.content.moved import is_verified, misplaced
 from mllint.image.stage import Stage
 
 _OUTCOME = {"container": "the container does not start", "health check": "the container is never healthy"}

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Severity
-from mllint.image import absence, uses
-from mllint.image.absence import Absence
 from mllint.image.distributions import providers_of_import, providers_of_script
 from mllint.image.interpreter import servers
 from mllint.image.programs import Program
 from mllint.image.service import PYTHON, interpreted
+from mllint.image.serving import absence, uses
+from mllint.image.serving.absence import Absence
+from mllint.image.serving.uses import Use
 from mllint.image.stage import Stage
-from mllint.image.uses import Use
 
 _ENDS = "the container ends as soon as it starts"
 # Options of servers whose values need a distribution that the server does not bring along: the module of each value.

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image import absence, lookalikes, programs, uses
-from mllint.image.absence import Absence
+from mllint.image import programs
 from mllint.image.distributions import providers_of_import
 from mllint.image.interpreter import is_python_program
 from mllint.image.paths import DEFAULT_PATH
+from mllint.image.serving import absence, lookalikes, uses
+from mllint.image.serving.absence import Absence
+from mllint.image.serving.uses import Use
 from mllint.image.stage import Stage
-from mllint.image.uses import Use
 from mllint.sources import compose, python
 from mllint.sources.python import Import
 from mllint.sources.shell_tree import Word

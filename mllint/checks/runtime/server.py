@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
 from mllint.image import service
-from mllint.image.commands import Executed, argv
 from mllint.image.service import Process, Script, Server
+from mllint.image.shell.commands import Executed, argv
 from mllint.image.stage import Stage, Step
 from mllint.sources.dockerfile import Instruction
 

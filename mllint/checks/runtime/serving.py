@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image import listening, ports, service
+from mllint.image import service
 from mllint.image.events import Programs
 from mllint.image.service import Process, Server
+from mllint.image.serving import listening, ports
 from mllint.image.stage import Stage
 
 # What may stand between the network and a server in the same container.

@@ -7,11 +7,12 @@ from itertools import takewhile
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
-from mllint.image import entry_scripts, lookalikes, modules, service
+from mllint.image import service
 from mllint.image.copies import relative
-from mllint.image.entry_scripts import Start
-from mllint.image.modules import Target
 from mllint.image.service import PYTHON
+from mllint.image.serving import entry_scripts, lookalikes, modules
+from mllint.image.serving.entry_scripts import Start
+from mllint.image.serving.modules import Target
 from mllint.image.stage import Stage
 from mllint.sources import python
 

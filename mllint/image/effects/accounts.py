@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mllint.image.base import Base
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.image.shell.commands import Executed
 
 _USERADD_VALUES = "bcdefGgkKpRPsuZ"
 _USERADD_LONG = tuple(

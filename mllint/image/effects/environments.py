@@ -18,8 +18,8 @@ from mllint.sources.requirements import normalised
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.image.shell.commands import Executed
     from mllint.image.view import View
     from mllint.sources.shell_tree import Word
 

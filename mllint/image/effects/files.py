@@ -15,9 +15,9 @@ from mllint.image.view import Node, View
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
     from mllint.image.events import Scope
+    from mllint.image.shell.commands import Executed
     from mllint.sources.shell_tree import Word
 
 _MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]+|[ugo])(?:,[ugoa]*[-+=](?:[rwxXst]+|[ugo]))*")

@@ -11,15 +11,15 @@ from mllint.image.effects.files import split
 from mllint.image.effects.targets import finish, target_of
 from mllint.image.events import Interpreter
 from mllint.image.packages import Install, managers
-from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
     from mllint.image.events import Scope
+    from mllint.image.shell.commands import Executed
     from mllint.sources.shell_tree import Word
 
 _CONDA = re.compile(r"conda|mamba|forge", re.IGNORECASE)

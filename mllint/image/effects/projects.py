@@ -20,9 +20,9 @@ from mllint.sources.requirements import Requirement
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
     from mllint.image.packages import Install
+    from mllint.image.shell.commands import Executed
     from mllint.sources.lockfiles import LockFile
     from mllint.sources.pyproject import Project
     from mllint.sources.requirements import Invalid

@@ -12,8 +12,8 @@ from mllint.image.events import Interpreter
 from mllint.image.values import Unknown, Value
 
 if TYPE_CHECKING:
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.image.shell.commands import Executed
 
 _VERSION = re.compile(r"3\.\d+(?:\.\d+)?")
 

@@ -7,14 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mllint import facts
-from mllint.image.commands import from_text, shell_text
 from mllint.image.copies import context_path
 from mllint.image.effects import accounts, environments, files, installers, resolving, system
 from mllint.image.events import EVERYTHING, Cause, Unsure
 from mllint.image.events import Scope as About
 from mllint.image.paths import UNKNOWN_FOLDER
-from mllint.image.scope import Scope
-from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.image.shell.commands import from_text, shell_text
+from mllint.image.shell.scope import Scope
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
 from mllint.sources.text import Logical, Span
@@ -22,8 +22,8 @@ from mllint.sources.text import Logical, Span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
+    from mllint.image.shell.commands import Executed
     from mllint.sources.shell_tree import Word
 
     Effect = Callable[[Work, Executed], None]

@@ -13,9 +13,9 @@ from mllint.image.values import Unknown, Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
     from mllint.image.events import Cause
+    from mllint.image.shell.commands import Executed
 
 _REMOVALS = frozenset({"remove", "purge", "autoremove", "del", "erase"})
 _NO_PROGRAMS = re.compile(

@@ -10,10 +10,10 @@ from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement, normalised
 
 if TYPE_CHECKING:
-    from mllint.image.commands import Executed
     from mllint.image.effects.work import Work
     from mllint.image.events import Interpreter
     from mllint.image.packages import Install
+    from mllint.image.shell.commands import Executed
     from mllint.sources.text import Source, Span
 
 _TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})

@@ -11,9 +11,9 @@ from mllint.image.values import Unknown, Value
 from mllint.image.view import View, covers
 
 if TYPE_CHECKING:
-    from mllint.image.commands import Executed
     from mllint.image.events import Event, Kind, Scope
     from mllint.image.packages import Install
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, State, Step
     from mllint.sources.shell_tree import Word
 

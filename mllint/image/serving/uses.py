@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.findings import Location, Related
 from mllint.image import programs
-from mllint.image.commands import Executed, argv, executed, from_argv, from_text
 from mllint.image.paths import joined
-from mllint.image.scope import Scope
 from mllint.image.service import PYTHON, file_of_image, interpreted, python_of_base
-from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.image.shell.commands import Executed, argv, executed, from_argv, from_text
+from mllint.image.shell.scope import Scope
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown
 from mllint.image.view import View
 from mllint.sources.text import Logical, Source, Span

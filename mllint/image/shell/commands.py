@@ -6,10 +6,10 @@ import re
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.conditions import holds
 from mllint.image.paths import joined
-from mllint.image.scope import Scope
-from mllint.image.unwrapping import POSIX_SHELLS, shell_script, unwrap
+from mllint.image.shell.conditions import holds
+from mllint.image.shell.scope import Scope
+from mllint.image.shell.unwrapping import POSIX_SHELLS, shell_script, unwrap
 from mllint.image.values import Unknown, Value
 from mllint.sources import shell
 from mllint.sources.shell_tree import (

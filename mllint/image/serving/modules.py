@@ -8,10 +8,11 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.findings import Location
-from mllint.image import distributions, listening, service
+from mllint.image import distributions, service
 from mllint.image.events import Distribution, Installed
 from mllint.image.paths import joined
 from mllint.image.service import PYTHON, interpreted
+from mllint.image.serving import listening
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
 from mllint.sources import python
@@ -19,9 +20,9 @@ from mllint.sources import python
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.commands import Executed
-    from mllint.image.listening import Launch
     from mllint.image.service import Process
+    from mllint.image.serving.listening import Launch
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage
     from mllint.image.view import View
     from mllint.sources.python import Module

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mllint.image.commands import executed
 from mllint.image.paths import search_path
 from mllint.image.service import PYTHON, file_of_image, interpreted
+from mllint.image.shell.commands import executed
 from mllint.image.values import Unknown
 from mllint.sources import python
 from mllint.sources.text import Source
@@ -15,7 +15,7 @@ from mllint.sources.text import Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.commands import Executed
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage
     from mllint.image.values import Value
     from mllint.sources.python import Module

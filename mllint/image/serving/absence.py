@@ -17,8 +17,8 @@ from mllint.image.view import View
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mllint.image.serving.uses import Use
     from mllint.image.stage import State
-    from mllint.image.uses import Use
 
 _NOTHING = Base("scratch", "scratch", None, None, "root", None)
 # Modules that came with Python until 3.11 or 3.12.

@@ -9,16 +9,16 @@ from mllint.image.events import Distribution, Interpreter
 from mllint.image.paths import joined, search_path
 from mllint.image.programs import Program, program
 from mllint.image.service import PYTHON
-from mllint.image.started import imported, started
+from mllint.image.serving.started import imported, started
 from mllint.image.values import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.commands import Executed
     from mllint.image.distributions import Brought
+    from mllint.image.serving.started import Started
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, Step
-    from mllint.image.started import Started
     from mllint.image.view import View
 
 # What an environment has from its making.

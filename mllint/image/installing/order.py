@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.copies import context_path
-from mllint.image.downloads import is_only_installers
+from mllint.image.installing.downloads import is_only_installers
 from mllint.image.paths import joined
 from mllint.sources.requirements import Editable, Requirement
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mllint.image.values import Unknown
 
 if TYPE_CHECKING:
-    from mllint.image.scope import Scope
+    from mllint.image.shell.scope import Scope
     from mllint.sources.shell_tree import Command, Node
 
 _TESTS = frozenset({"[", "[[", "test"})

@@ -19,7 +19,7 @@ from mllint.sources.text import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mllint.image.commands import Executed
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage
     from mllint.sources.python import Call
     from mllint.sources.text import Source

@@ -6,18 +6,18 @@ import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image import distributions, python
+from mllint.image.content.reach import closed_folder
 from mllint.image.events import Distribution, Interpreter
 from mllint.image.programs import Program, program
-from mllint.image.reach import closed_folder
 from mllint.image.service import PYTHON
-from mllint.image.started import imported, started
+from mllint.image.serving.started import imported, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mllint.image.events import Cause
+    from mllint.image.serving.started import Started
     from mllint.image.stage import Stage
-    from mllint.image.started import Started
     from mllint.image.view import View
     from mllint.sources.text import Span
 

@@ -6,22 +6,23 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image import lookalikes, programs
-from mllint.image.commands import argv, executed, from_argv
+from mllint.image import programs
 from mllint.image.events import Unsure
 from mllint.image.paths import joined
 from mllint.image.programs import Program
-from mllint.image.scope import Scope
 from mllint.image.service import python_of_base
-from mllint.image.unwrapping import POSIX_SHELLS
+from mllint.image.serving import lookalikes
+from mllint.image.shell.commands import argv, executed, from_argv
+from mllint.image.shell.scope import Scope
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.view import Node
 from mllint.sources import git_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.commands import Executed
     from mllint.image.context import Context
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage
     from mllint.image.values import Value
     from mllint.sources.dockerfile import Instruction

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image.ballast import find_ballast
+from mllint.image.content.ballast import find_ballast
 from mllint.image.copies import relative
 
 if TYPE_CHECKING:

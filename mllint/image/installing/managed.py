@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mllint import facts
-from mllint.image.indexed import configures_pip, interpreter_of
+from mllint.image.installing.indexed import configures_pip, interpreter_of
 
 if TYPE_CHECKING:
     from mllint.image.events import Interpreter

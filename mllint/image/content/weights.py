@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.order import brings_source
+from mllint.image.content.training import unread
+from mllint.image.installing.order import brings_source
 from mllint.image.service import PYTHON
-from mllint.image.training import unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
-    from mllint.image.commands import Executed
     from mllint.image.context import Context, Entry
     from mllint.image.copies import Copy
+    from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, Step
     from mllint.sources.text import Span
 

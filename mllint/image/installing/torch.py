@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint import facts
 from mllint.image.distributions import closure
 from mllint.image.events import Distribution
-from mllint.image.indexed import is_public
-from mllint.image.pins import preinstalled
+from mllint.image.installing.indexed import is_public
+from mllint.image.installing.pins import preinstalled
 from mllint.image.releases import version_of
 from mllint.image.values import Unknown
 from mllint.sources.requirements import normalised

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.events import Distribution, Installed
-from mllint.image.pins import preinstalled
+from mllint.image.installing.pins import preinstalled
 from mllint.image.view import View
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Options, Requirement

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.indexed import view_at
+from mllint.image.installing.indexed import view_at
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
 from mllint.image.view import Node

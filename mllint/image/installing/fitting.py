@@ -6,17 +6,18 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
-from mllint.image import offered, programs
-from mllint.image.indexed import asked, interpreter_of, view_at
+from mllint.image import programs
+from mllint.image.installing import offered
+from mllint.image.installing.indexed import asked, interpreter_of, view_at
+from mllint.image.installing.offered import Offer, Platform
 from mllint.image.interpreter import Interpreter
-from mllint.image.offered import Offer, Platform
 from mllint.image.values import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mllint.image import events
-    from mllint.image.indexed import Asked
+    from mllint.image.installing.indexed import Asked
     from mllint.image.packages import Install
     from mllint.image.stage import Stage
 

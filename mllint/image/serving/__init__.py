@@ -1,0 +1,1 @@
+"""What the container runs, where it listens, and whether what it runs is there."""

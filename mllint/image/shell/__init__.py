@@ -1,0 +1,1 @@
+"""What the shell of a RUN, CMD or ENTRYPOINT does."""
