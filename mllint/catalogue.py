@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint.facts import root
 from mllint.findings import Severity
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -40,8 +40,8 @@ _PEERS = ["hadolint", "buildkit", "trivy", "checkov", "kics", "tally"]
 _SEVERITIES = [severity.value for severity in Severity]
 _PRESET_LISTS = [["default", "strict"], ["strict"], []]
 _FIXES = ["none", "sometimes", "always"]
-_ID = re.compile(r"[A-Z]{2}\d{3}")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_ID = regex(r"[A-Z]{2}\d{3}")
+_NAME = regex(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Rule(NamedTuple):

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.globs import ancestry, glob_covers, glob_matches
+from mllint.patterns import regex
 from mllint.sources.text import Problem, Source
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ ACCELERATORS = ("auto", "cpu", "cuda", "rocm", "xpu", "hpu", "tpu", "neuron")
 
 LIBCS = ("glibc", "musl")
 
-_FILLED = re.compile(r"^(?!---\s*$|\.\.\.\s*$)[ \t]*[^\s#]", re.MULTILINE)
+_FILLED = regex(r"^(?!---\s*$|\.\.\.\s*$)[ \t]*[^\s#]", re.MULTILINE)
 
 
 class ConfigError(Exception):

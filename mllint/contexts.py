@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mllint.image import mounts
 from mllint.image.context import Context, Tree
 from mllint.image.copies import clean
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
     from mllint.sources.dockerfile import Dockerfile
     from mllint.sources.dockerignore import IgnoreFile
 
-_SOURCE = re.compile(
+_SOURCE = regex(
     r".*\.(?:py|ipynb|js|ts|tsx|go|rs|java|cpp|cu|r)|.*requirements.*\.txt|environment.*\.ya?ml|conda.*\.ya?ml"
     r"|pyproject\.toml|setup\.cfg|Pipfile|package\.json|go\.mod|Cargo\.toml",
     re.IGNORECASE,
 )
-_READ = re.compile(
-    r"(?:-r|--requirement|-f)[ =]?([\w./-]+\.(?:txt|in|ya?ml))\b|\bpython[\d.]* +(?:-\w+ +)*([\w./-]+\.py)\b"
-)
-_SERVED = re.compile(r"\b(?:uvicorn|gunicorn|hypercorn) (?:.* )?([A-Za-z_][\w.]*):\w+")
+_READ = regex(r"(?:-r|--requirement|-f)[ =]?([\w./-]+\.(?:txt|in|ya?ml))\b|\bpython[\d.]* +(?:-\w+ +)*([\w./-]+\.py)\b")
+_SERVED = regex(r"\b(?:uvicorn|gunicorn|hypercorn) (?:.* )?([A-Za-z_][\w.]*):\w+")
 
 
 class Contexts:

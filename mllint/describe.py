@@ -12,21 +12,22 @@ from mllint.config import Base
 from mllint.image.paths import DEFAULT_PATH
 from mllint.image.releases import described, libc_of, version_of
 from mllint.image.values import Unknown
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-_LIBRARY_FOLDER = re.compile(
+_LIBRARY_FOLDER = regex(
     r"/(?:usr/)?(?:local/)?lib(?:32|64|x32)?(?:/[a-z0-9_]+-linux-[a-z0-9]+)?"
     r"|/usr/local/cuda[^/]*/(?:lib64|targets/[^/]+/lib)|/opt/conda/lib|/usr/local/nvidia/lib(?:64)?"
 )
-_LIBRARY = re.compile(r"[^/]+\.so(?:\.[0-9.]+)?")
-_METADATA = re.compile(r"/[^/]+\.dist-info/METADATA|/[^/]+\.egg-info/PKG-INFO|/[^/]+\.egg-info")
-_PACKAGES_FOLDER = re.compile(r"(.*/lib(?:64)?/python3?(?:\.\d+)?/(?:site|dist)-packages)/.+")
-_PATCHLEVEL = re.compile(r'#define\s+PY_VERSION\s+"([^"]+)"')
-_PATCHLEVEL_PATH = re.compile(r"(.*)/include/python(3\.\d+)m?/patchlevel\.h")
-_VERSIONED = re.compile(r"python(\d\.\d+)")
+_LIBRARY = regex(r"[^/]+\.so(?:\.[0-9.]+)?")
+_METADATA = regex(r"/[^/]+\.dist-info/METADATA|/[^/]+\.egg-info/PKG-INFO|/[^/]+\.egg-info")
+_PACKAGES_FOLDER = regex(r"(.*/lib(?:64)?/python3?(?:\.\d+)?/(?:site|dist)-packages)/.+")
+_PATCHLEVEL = regex(r'#define\s+PY_VERSION\s+"([^"]+)"')
+_PATCHLEVEL_PATH = regex(r"(.*)/include/python(3\.\d+)m?/patchlevel\.h")
+_VERSIONED = regex(r"python(\d\.\d+)")
 _MARKER = "EXTERNALLY-MANAGED"
 _READ = ("/etc/os-release", "/usr/lib/os-release", "/etc/passwd")
 _MOST_READ = 1 << 16
@@ -34,7 +35,7 @@ _EXECUTABLE = 0o111
 _MOST_LINKS = 40
 # Of a line of /etc/passwd.
 _HOME_FIELD = 5
-_HEADER_LINE = re.compile(r"^(Name|Version):\s*(.*?)\s*$", re.MULTILINE)
+_HEADER_LINE = regex(r"^(Name|Version):\s*(.*?)\s*$", re.MULTILINE)
 
 
 class Program(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.contexts import Contexts
+from mllint.patterns import regex
 from mllint.walking import git_root, walk
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from mllint.sources.compose import Service
     from mllint.sources.dockerfile import Dockerfile
 
-_DOCKERFILE = re.compile(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)?", re.IGNORECASE)
+_DOCKERFILE = regex(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)?", re.IGNORECASE)
 _NO_DOCKERFILE = (".dockerignore", ".md", ".j2", ".tmpl")
-_REQUIREMENTS = re.compile(r"[^/]*requirements[^/]*\.(?:txt|in)|(?:[^/]*[._-])?constraints[^/]*\.txt", re.IGNORECASE)
+_REQUIREMENTS = regex(r"[^/]*requirements[^/]*\.(?:txt|in)|(?:[^/]*[._-])?constraints[^/]*\.txt", re.IGNORECASE)
 _LOCKS = frozenset(
     {
         "uv.lock",

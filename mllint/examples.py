@@ -14,12 +14,12 @@ The word `fixed` behind a file or tree says that this is how the fix leaves it.
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.catalogue import CatalogueError
 from mllint.findings import Severity
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from mllint.catalogue import Rule
     from mllint.findings import Finding, Report
 
-_HEADING = re.compile(r"(#{2,3}) +(.*?) *")
-_FENCE = re.compile(r"(`{3,}|~{3,})(.*)")
-_EXPECTED = re.compile(rf".+:\d+:\d+ (?:{'|'.join(severity.value for severity in Severity)}) (\S+) \S.*")
-_SIZE = re.compile(r"(\d+)(?:([KMG])(i?))?B")
-_MODE = re.compile(r"[0-7]{3,4}")
+_HEADING = regex(r"(#{2,3}) +(.*?) *")
+_FENCE = regex(r"(`{3,}|~{3,})(.*)")
+_EXPECTED = regex(rf".+:\d+:\d+ (?:{'|'.join(severity.value for severity in Severity)}) (\S+) \S.*")
+_SIZE = regex(r"(\d+)(?:([KMG])(i?))?B")
+_MODE = regex(r"[0-7]{3,4}")
 _TREE_KEYS = ("size", "bytes", "text", "mode", "link")
 
 

@@ -16,13 +16,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mllint.patterns import regex
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
 _PACKAGE = Path(__file__).parent
 _SHARED = ("source", "date", "status")
-_DATE = re.compile(r'^date: "(\d{4}-\d\d-\d\d)"$', re.MULTILINE)
+_DATE = regex(r'^date: "(\d{4}-\d\d-\d\d)"$', re.MULTILINE)
 _HEAD = 4096
 """Bytes at the beginning of a table's file that surely hold its `date`: to read the whole tables would take long."""
 

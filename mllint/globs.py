@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-_TOKENS = re.compile(
+from mllint.patterns import regex
+
+_TOKENS = regex(
     r"(?P<folders>(?:^|(?<=/))\*\*(?:/|$))|(?P<name>(?:^|(?<=/))\*(?=/|$))|\*+|\[[!^]?\]?[^]]*\]|\\.|.", re.DOTALL
 )
 

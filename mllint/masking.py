@@ -12,14 +12,15 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = regex(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _QUALIFIERS = frozenset({"PROD", "PRODUCTION", "DEV", "STAGING", "TEST", "LOCAL", "DEFAULT", "VALUE", "BASE"})
 
-_STANDS_FOR_ANOTHER = re.compile(
+_STANDS_FOR_ANOTHER = regex(
     r"""
     (.)\1*                                          # xxx, ***, ...
     | <[A-Za-z_][^<>]*>? | \{.*\} | \[.*\] | %.*% | %[sdr] | @.*@ | __.*__
@@ -31,10 +32,10 @@ _STANDS_FOR_ANOTHER = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_REFERENCE = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]*|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-_HINT = re.compile("token|secret|pass|pwd|key|credential|connection", re.IGNORECASE)
-_USER_INFO = re.compile(r"""://([^\s/:@"'`<>]{0,256})(?::([^\s/"'`<>]{0,1024}))?@""")
-_ASSIGNMENT = re.compile(
+_REFERENCE = regex(r"[A-Z][A-Z0-9]*_[A-Z0-9_]*|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_HINT = regex("token|secret|pass|pwd|key|credential|connection", re.IGNORECASE)
+_USER_INFO = regex(r"""://([^\s/:@"'`<>]{0,256})(?::([^\s/"'`<>]{0,1024}))?@""")
+_ASSIGNMENT = regex(
     r"""
     (?<![\w.-])-*+(\w[\w.-]{0,100}+)(?:\\?["'])?\]?
     (?: [ \t]*(?:=(?!=)|:)[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|\\"([^"\\\n]*)\\")     # NAME="value", "NAME": "value"
@@ -43,7 +44,7 @@ _ASSIGNMENT = re.compile(
     """,
     re.VERBOSE,
 )
-_WHOLE_LINE = re.compile(
+_WHOLE_LINE = regex(
     r"""
     ^[ \t]*
     (?: (?:ONBUILD[ \t]+)?ENV[ \t]+(\w+)[ \t]+(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'=]\S*))     # ENV NAME value
@@ -53,7 +54,7 @@ _WHOLE_LINE = re.compile(
     """,
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )
-_LOOSE = re.compile(
+_LOOSE = regex(
     r"""
     (?<![\w.-])
     (?: --(\w[\w-]{0,100}+)["']?,?[ \t]+["']?([^\s"'`,]+)     # --token value, "--token", "value"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import catalogue
+from mllint.patterns import regex
 from mllint.sources.requirements import Empty, RequirementsFile
 from mllint.sources.text import Span
 
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 UNUSED = "ML001"
 """The rule about comments that hide nothing."""
 
-_OURS = re.compile(r"(?i)(?:^|#)\s*mllint:\s*(?P<verb>[\w-]*)[ \t]*(?P<bracket>\[(?P<names>[^\]]*)\]?)?(?P<reason>.*)")
-_HADOLINT = re.compile(r"(?i)hadolint\s+(?P<reach>global\s+|stage\s+)?ignore\s*=\s*(?P<names>[\w\s,]+)(?:#.*)?")
-_TALLY = re.compile(r"(?i)tally\s+(?P<reach>global\s+)?ignore\s*=\s*(?P<names>[^;]+)(?:;.*)?")
-_BUILDKIT = re.compile(r"(?i)check\s*=\s*(?:[^;]*;)*?\s*skip\s*=\s*(?P<names>[^;]+)(?:;.*)?")
+_OURS = regex(r"(?i)(?:^|#)\s*mllint:\s*(?P<verb>[\w-]*)[ \t]*(?P<bracket>\[(?P<names>[^\]]*)\]?)?(?P<reason>.*)")
+_HADOLINT = regex(r"(?i)hadolint\s+(?P<reach>global\s+|stage\s+)?ignore\s*=\s*(?P<names>[\w\s,]+)(?:#.*)?")
+_TALLY = regex(r"(?i)tally\s+(?P<reach>global\s+)?ignore\s*=\s*(?P<names>[^;]+)(?:;.*)?")
+_BUILDKIT = regex(r"(?i)check\s*=\s*(?:[^;]*;)*?\s*skip\s*=\s*(?P<names>[^;]+)(?:;.*)?")
 _PEERS = (("hadolint", _HADOLINT), ("tally", _TALLY), ("buildkit", _BUILDKIT))
-_NAME = re.compile(r"[^,\s]+")
+_NAME = regex(r"[^,\s]+")
 
 
 class Selector(NamedTuple):

@@ -1,6 +1,5 @@
 """ML6: what is installed, and whether the next build installs the same."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from mllint import facts
@@ -14,10 +13,11 @@ from mllint.image.installing.managed import refused
 from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.packages import Install
 from mllint.image.stage import Stage
+from mllint.patterns import regex
 from mllint.sources.requirements import Requirement
 
 # In the name of a file or of its folder: what is not there for the service that runs.
-_WORKSHOP = re.compile(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
+_WORKSHOP = regex(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
 # The newest of these is what people want, and the image does not run them.
 _BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 

@@ -15,6 +15,7 @@ from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.service import Process
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage, Step
+from mllint.patterns import regex
 from mllint.sources.dockerfile import Instruction, Pair
 from mllint.sources.text import Span
 
@@ -23,17 +24,15 @@ _ROOT = frozenset({"root", "0"})
 _OWN_USERS = frozenset({"lambda", "hf-spaces", "openshift", "sagemaker"})
 # Programs that give root up by themselves for what faces others, or do not start without it.
 _ROOT_BY_DESIGN = frozenset({"nginx", "apache2", "httpd", "sshd", "cron", "crond", "systemd", "init", "dockerd"})
-_DROPS_ROOT = re.compile(
-    r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|chpst|fixuid|start-stop-daemon|su\s+-|sudo\s+-\S*u)"
-)
+_DROPS_ROOT = regex(r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|chpst|fixuid|start-stop-daemon|su\s+-|sudo\s+-\S*u)")
 # Tools that an image is given for nothing else.
-_DROPPERS = re.compile(r"\b(?:gosu|su-exec|fixuid|s6-overlay)\b")
+_DROPPERS = regex(r"\b(?:gosu|su-exec|fixuid|s6-overlay)\b")
 # What people start an image with that does nothing by itself.
 _WAITING = frozenset({"sleep", "tail", "cat", "true", "false", "echo"})
 _INTERACTIVE = POSIX_SHELLS | {"python", "python3", "ipython"}
 
 
-_VARIABLE = re.compile(r"\$\{?(\w+)(?::?[-+?][^}]*)?\}?")
+_VARIABLE = regex(r"\$\{?(\w+)(?::?[-+?][^}]*)?\}?")
 # Folders whose credentials are made up.
 _NO_REAL_ONES = frozenset(
     {"test", "tests", "testing", "testdata", "test_data", "fixtures", "node_modules", "site-packages", "dist-packages"}

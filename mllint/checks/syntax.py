@@ -1,15 +1,15 @@
 """DF1: text that BuildKit refuses."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
 from mllint.findings import Finding, Location
+from mllint.patterns import regex
 from mllint.sources.dockerfile import KEYWORDS, Dockerfile, Instruction
 from mllint.sources.text import Span
 
-_OWN_FRONTEND = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@]|$)")
-_TEMPLATE_MARK = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)|<%.*?(?:%>|$)|<<\w+>>|%%\w+%%")
+_OWN_FRONTEND = regex(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@]|$)")
+_TEMPLATE_MARK = regex(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)|<%.*?(?:%>|$)|<<\w+>>|%%\w+%%")
 
 
 @check("DF101")

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PORT = re.compile(r"(?:.*:)?(\d+)(?:-(\d+))?(?:/(\w*))?", re.DOTALL)
+_PORT = regex(r"(?:.*:)?(\d+)(?:-(\d+))?(?:/(\w*))?", re.DOTALL)
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 _HIGHEST_PORT = 65535
-_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION_PART = regex(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from mllint.image.accounts import Account, account
 from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 from mllint.sources import dockerignore
 from mllint.sources.text import Source
 
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from mllint.sources.words import Word
 
 # A repository without a protocol, `host/name.git`, is a path of the context for BuildKit.
-_GIT = re.compile(r"(?:git|ssh)://|[\w.+-]+@[\w.-]+:|https?://[^#?]+\.git(?:[#?]|$)", re.IGNORECASE)
-_URL = re.compile(r"(?:https?|ftp)://", re.IGNORECASE)
-_ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
-_HEREDOC = re.compile(r"<<-?\S")
+_GIT = regex(r"(?:git|ssh)://|[\w.+-]+@[\w.-]+:|https?://[^#?]+\.git(?:[#?]|$)", re.IGNORECASE)
+_URL = regex(r"(?:https?|ftp)://", re.IGNORECASE)
+_ARCHIVE = regex(r"\.(?:tar(?:\.\w+)?|tgz|tbz2?|txz|tzst)$", re.IGNORECASE)
+_HEREDOC = regex(r"<<-?\S")
 
 
 class CopySource(NamedTuple):
@@ -93,7 +94,7 @@ def _glob(context: Context, parts: list[str], folder: str) -> Iterator[Entry]:
                 yield from _glob(context, parts[1:], entry.path)
 
 
-_TOKENS = re.compile(r"\*+|\[\^?(?:\\.|[^]\\])+\]|\\.|.", re.DOTALL)
+_TOKENS = regex(r"\*+|\[\^?(?:\\.|[^]\\])+\]|\\.|.", re.DOTALL)
 
 
 @cache

@@ -6,6 +6,7 @@ import re
 from typing import Protocol
 
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 
 class Variables(Protocol):
@@ -16,8 +17,8 @@ class Variables(Protocol):
 
 
 # A name that begins with a digit is all the digits; `$` and other special parameters are names of one character.
-_NAME = re.compile(r"[^\W\d]\w*|\d+|[@*#?!$-]")
-_PATTERN_PIECES = re.compile(r"\\.|.|\\\Z", re.DOTALL)
+_NAME = regex(r"[^\W\d]\w*|\d+|[@*#?!$-]")
+_PATTERN_PIECES = regex(r"\\.|.|\\\Z", re.DOTALL)
 
 
 def expand(text: str, variables: Variables, escape: str = "\\") -> Value:

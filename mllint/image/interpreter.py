@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint import facts
 from mllint.image.releases import family_of, numbers_behind, words
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mllint.image.releases import Release
 
-_MINOR = re.compile(r"[23]\.\d+(?:\.\d+)?(?:(?:a|b|rc)\d+)?")
-_PROGRAM = re.compile(r"(?:python|pip)(?:\d+(?:\.\d+)?)?")
+_MINOR = regex(r"[23]\.\d+(?:\.\d+)?(?:(?:a|b|rc)\d+)?")
+_PROGRAM = regex(r"(?:python|pip)(?:\d+(?:\.\d+)?)?")
 
 
 class Interpreter(NamedTuple):

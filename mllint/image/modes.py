@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from mllint.patterns import regex
 
-_MODE = re.compile(r"([ugoa]*)([-+=])([rwxXst]*|[ugo])")
+_MODE = regex(r"([ugoa]*)([-+=])([rwxXst]*|[ugo])")
 _BITS = {"r": 4, "w": 2, "x": 1}
 _SHIFTS = {"u": (6,), "g": (3,), "o": (0,), "a": (6, 3, 0)}
 

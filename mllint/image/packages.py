@@ -12,6 +12,7 @@ from mllint.image.copies import context_path
 from mllint.image.paths import joined
 from mllint.image.shell.commands import inner_start
 from mllint.image.values import Unknown
+from mllint.patterns import regex
 from mllint.sources import requirements
 from mllint.sources.requirements import Constraint, Include, Invalid, Options, Requirement, RequirementsFile
 from mllint.sources.text import Logical
@@ -103,7 +104,7 @@ class Install:
         return tuple(_requirement(word) for word in self.operands)
 
 
-_SHELL_VARIABLE = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
+_SHELL_VARIABLE = regex(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
 
 
 def _requirement(word: Word) -> Requirement | Invalid:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mllint import facts
 from mllint.image.names import common_name
 from mllint.image.releases import version_of
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mllint.sources.reference import Reference
 
-_PYTHON = re.compile(r"(?P<version>3\.\d+(?:\.\d+)?)(?:-(?P<slim>slim))?(?:-(?P<suite>[a-z][a-z0-9.]*))?")
-_CUDA = re.compile(r"(?P<version>\d+(?:\.\d+)+)-(?P<flavour>[a-z0-9-]+)-(?P<distro>[a-z]+[0-9.]+)")
+_PYTHON = regex(r"(?P<version>3\.\d+(?:\.\d+)?)(?:-(?P<slim>slim))?(?:-(?P<suite>[a-z][a-z0-9.]*))?")
+_CUDA = regex(r"(?P<version>\d+(?:\.\d+)+)-(?P<flavour>[a-z0-9-]+)-(?P<distro>[a-z]+[0-9.]+)")
 _CUDA_IMAGES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda"})
 _NO_SHORT_CUDA_SINCE = (11, 1)
 """From this version on NVIDIA's tags always have the patch release."""

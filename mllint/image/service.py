@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
@@ -14,6 +13,7 @@ from mllint.image.serving.listening import Launch
 from mllint.image.shell.commands import Executed, argv, from_argv, from_text, shell_text
 from mllint.image.shell.scope import Scope
 from mllint.image.shell.unwrapping import POSIX_SHELLS
+from mllint.patterns import regex
 from mllint.sources import python
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Logical, Span
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mllint.sources.python import Call, Module
     from mllint.sources.text import Source
 
-PYTHON = re.compile(r"python[0-9.]*|pypy[0-9.]*")
-_SHELL_SCRIPT = re.compile(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
+PYTHON = regex(r"python[0-9.]*|pypy[0-9.]*")
+_SHELL_SCRIPT = regex(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
 _SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mllint.inspection.origins import not_known, of_base
 from mllint.inspection.records import Accelerator, Answer, Environment, Known, Package, Variable
+from mllint.patterns import regex
 from mllint.sources.requirements import Options
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ _FOR_CUDA = frozenset(
     "torch vllm sglang flash-attn xformers bitsandbytes triton deepspeed auto-gptq cuda-python pycuda tensorrt"
     " tensorrt-llm numba-cuda".split()
 )
-_FAMILIES = re.compile(r"nvidia-.*|.*-gpu|cupy(?:-.*)?|jax-cuda.*|.*-cu1\d")
-_IN_TAG = re.compile(r"(?:^|[-_])(?:cuda-?|cu)(\d+(?:\.\d+)*)")
+_FAMILIES = regex(r"nvidia-.*|.*-gpu|cupy(?:-.*)?|jax-cuda.*|.*-cu1\d")
+_IN_TAG = regex(r"(?:^|[-_])(?:cuda-?|cu)(\d+(?:\.\d+)*)")
 _INDEXES = ("-i", "--index-url", "--extra-index-url", "--index", "--default-index", "-f", "--find-links")
-_VARIABLES = re.compile(r"NVIDIA_.*|CUDA_.*|CUDNN_.*|TORCH_CUDA_ARCH_LIST|LD_LIBRARY_PATH")
+_VARIABLES = regex(r"NVIDIA_.*|CUDA_.*|CUDNN_.*|TORCH_CUDA_ARCH_LIST|LD_LIBRARY_PATH")
 
 
 def accelerator(stage: Stage, variables: Iterable[Variable], environments: Iterable[Environment]) -> Accelerator:

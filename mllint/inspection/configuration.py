@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
 from mllint.inspection.origins import answer, not_known, of_base, of_instruction, of_span
 from mllint.inspection.records import Answer, BaseImage, Known, Origin, Process, Server, Target, Variable
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
 
 
-_SCRIPT = re.compile(r"\.sh$|entrypoint|entry_point|entry-point")
+_SCRIPT = regex(r"\.sh$|entrypoint|entry_point|entry-point")
 _UNDESCRIBED = "the tables do not know {}: describe it under `bases` in the configuration"
 
 

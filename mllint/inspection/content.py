@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from mllint.image import programs, python
@@ -15,6 +14,7 @@ from mllint.image.values import Unknown
 from mllint.image.view import covers
 from mllint.inspection.origins import about, answer, not_known, of_base, of_cause, of_instruction, of_span
 from mllint.inspection.records import Answer, Environment, Files, Known, Layer, Package, Program, Python
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _OF_INTEREST = tuple(
     "python python3 pip uv sh bash tini dumb-init curl wget git gcc make ffmpeg nvidia-smi nvcc".split()
 )
-_LOCK = re.compile(r"(?:^|/)(?:(?:uv|poetry|pdm)\.lock|pylock(?:\.[^/.]+)?\.toml)$")
+_LOCK = regex(r"(?:^|/)(?:(?:uv|poetry|pdm)\.lock|pylock(?:\.[^/.]+)?\.toml)$")
 # What the shell does by itself, and what every shell has as a program too.
 _OF_THE_SHELL = frozenset(
     ": . [ [[ alias bg break builtin cd command continue declare echo eval exec exit export false fg getopts hash local"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from posixpath import join, normpath, relpath
 from typing import TYPE_CHECKING
 
 from mllint.findings import Severity
+from mllint.patterns import regex
 from mllint.report.shown import settled, shown, visible
 from mllint.report.summary import sentence
 
@@ -26,7 +26,7 @@ _LEVELS = {
 }
 _ROWS = 200
 _SUMMARY_BYTES = 1_000_000
-_MARKDOWN = re.compile(r"[\\`*_~\[\]|$]")
+_MARKDOWN = regex(r"[\\`*_~\[\]|$]")
 _LONGEST_CELL = 1000
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from mllint.masking import mask
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from mllint.catalogue import Rule
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Fillers, joiners and variation selectors that str.isprintable() lets through although a terminal shows nothing.
 # U+FE0E and U+FE0F are left out: they only choose between the text and the picture form of an emoji.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = regex("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")
 
 
 def is_visible(character: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.text import Problem, Source, Span
 
 if TYPE_CHECKING:
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 BUILD_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """The names `docker compose` looks for in a folder when it is given none, the preferred one first."""
 
-_NAME = re.compile(r"(?:.+[._-])?(?:docker[._-])?compose(?:[._-].+)?\.ya?ml", re.IGNORECASE)
-_INTERPOLATION = re.compile(r"\$[A-Za-z_{]")
-_BETWEEN_COLONS = re.compile(r"(?:\$\{[^}]*\}|\[[^]]*\]|^[A-Za-z]:(?=[\\/])|[^:])+")
+_NAME = regex(r"(?:.+[._-])?(?:docker[._-])?compose(?:[._-].+)?\.ya?ml", re.IGNORECASE)
+_INTERPOLATION = regex(r"\$[A-Za-z_{]")
+_BETWEEN_COLONS = regex(r"(?:\$\{[^}]*\}|\[[^]]*\]|^[A-Za-z]:(?=[\\/])|[^:])+")
 """The parts of a short form; a variable's default, an IPv6 address and a Windows drive have colons of their own."""
-_PROTOCOL = re.compile(r"(?s)\A(.*?)(?:/([a-z]+))?\Z")
-_HOST_PATH = re.compile(r"[./~\\]|[A-Za-z]:")
+_PROTOCOL = regex(r"(?s)\A(.*?)(?:/([a-z]+))?\Z")
+_HOST_PATH = regex(r"[./~\\]|[A-Za-z]:")
 _TRUE = ("true", "yes", "on", "y")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.pip_options import Text
 from mllint.sources.requirements import Line, parse_line
 from mllint.sources.text import Logical, Problem, Span
@@ -82,12 +83,10 @@ class Explicit(NamedTuple):
 
 # --- match specifications -----------------------------------------------------------------------------------------
 
-_EXACT = re.compile(r"(?P<operator>==?|)(?P<version>[^\s=<>!~^|,*]+)")
-_BRACKETS = re.compile(r"\[(?P<fields>[^\[\]]*)\]\s*$")
-_FIELD = re.compile(
-    r"""\s*(?P<key>\w+)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<plain>[^,\s'"]*))\s*(?:,|$)"""
-)
-_NAME = re.compile(r"(?P<name>[\w.*-]+?)\s*(?P<rest>(?:[=<>!~^\s].*)?)", re.DOTALL)
+_EXACT = regex(r"(?P<operator>==?|)(?P<version>[^\s=<>!~^|,*]+)")
+_BRACKETS = regex(r"\[(?P<fields>[^\[\]]*)\]\s*$")
+_FIELD = regex(r"""\s*(?P<key>\w+)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)"|(?P<plain>[^,\s'"]*))\s*(?:,|$)""")
+_NAME = regex(r"(?P<name>[\w.*-]+?)\s*(?P<rest>(?:[=<>!~^\s].*)?)", re.DOTALL)
 
 
 def parse_match_spec(text: str, span: Span, line: int) -> MatchSpec | None:
@@ -208,8 +207,8 @@ class _Reader:
 
 # --- explicit lists -----------------------------------------------------------------------------------------------
 
-_FILE = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<build>[^-]+)\.(?:conda|tar\.bz2)")
-_MARK = re.compile(r"^[ \t]*@EXPLICIT[ \t]*\r?$", re.MULTILINE)
+_FILE = regex(r"(?P<name>.+)-(?P<version>[^-]+)-(?P<build>[^-]+)\.(?:conda|tar\.bz2)")
+_MARK = regex(r"^[ \t]*@EXPLICIT[ \t]*\r?$", re.MULTILINE)
 
 
 def is_explicit(source: Source) -> bool:

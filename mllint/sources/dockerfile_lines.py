@@ -14,22 +14,23 @@ from typing import NamedTuple
 
 from dockerfile_parse import DockerfileParser
 
+from mllint.patterns import regex
 from mllint.sources import words
 from mllint.sources.text import Logical, Source, Span
 
 # White space for Go's regular expressions is less than for Python's.
-_DIRECTIVE = re.compile("#[\t\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=[\t\f\r ]*(.+?)[\t\f\r ]*$")
+_DIRECTIVE = regex("#[\t\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=[\t\f\r ]*(.+?)[\t\f\r ]*$")
 _DIRECTIVES = ("check", "escape", "syntax")
 # An escape that is itself escaped continues nothing.
 _CONTINUED = {mark: re.compile(f"(?<!{re.escape(mark)}){re.escape(mark)}[ \\t]*$") for mark in "\\`"}
 _GAP = "[\t\v\f\r ]+"
-_TAKES_HEREDOC = re.compile(
+_TAKES_HEREDOC = regex(
     f"[{words.SPACE}]*(?:ONBUILD{_GAP}(?:--[^\t\v\f\r ]*{_GAP})*)?(?:ADD|COPY|RUN){_GAP}", re.IGNORECASE
 )
-_HEREDOC_WORD = re.compile(r"\d*<<(-?)\s*([^<]*)$", re.DOTALL)
-_HEREDOC_QUOTE = re.compile(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.|\Z)", re.DOTALL)
+_HEREDOC_WORD = regex(r"\d*<<(-?)\s*([^<]*)$", re.DOTALL)
+_HEREDOC_QUOTE = regex(r"'([^']*)'|\"((?:[^\"\\]|\\.)*)\"|\\(.|\Z)", re.DOTALL)
 _VARIABLE = r"\$(?!\{)|\$\{(?:[A-Za-z_]\w*|[0-9]+|[@*#?$!-])(?:\}|(?::?[-+?]|##?|%%?|//?)[^}]*\})"
-_SHELL_WORD = re.compile(
+_SHELL_WORD = regex(
     rf"(?:<<[\t\r ]*|[^{words.SPACE}\"'\\$]|\\(?:.|\Z)|{_VARIABLE}|\"(?:[^\"\\$]|\\.|{_VARIABLE})*\"|'[^']*')+",
     re.DOTALL,
 )

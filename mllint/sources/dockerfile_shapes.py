@@ -5,9 +5,9 @@ Follows the package `frontend/dockerfile/instructions` of BuildKit. `RUN`, `CMD`
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from mllint.patterns import regex
 from mllint.sources.text import Problem
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ _FLAGS = {
     "HEALTHCHECK": dict.fromkeys(("interval", "retries", "start-interval", "start-period", "timeout"), _ONE),
     "RUN": {"device": _MANY, "mount": _MANY, "network": _ONE, "security": _ONE},
 }
-_DURATION = re.compile(r"0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
-_HEREDOC = re.compile(r"\d*<<-?[^<]")
+_DURATION = regex(r"0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+")
+_STAGE_NAME = regex(r"[a-z][a-z0-9_.-]*")
+_HEREDOC = regex(r"\d*<<-?[^<]")
 
 
 def faults(made: Instruction) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from operator import methodcaller
 from posixpath import normpath
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.text import Problem, Source, Span
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _clean_path(path: str) -> str:
 
 
 _LISTED = r"(?:\\.|[^]\\-])"
-_FIRST_CHUNK = re.compile(rf"\**+(?:\\.|\[\^?+(?:{_LISTED}(?:-{_LISTED})?+)++\]|[^[\\*])*+", re.DOTALL)
+_FIRST_CHUNK = regex(rf"\**+(?:\\.|\[\^?+(?:{_LISTED}(?:-{_LISTED})?+)++\]|[^[\\*])*+", re.DOTALL)
 """The pattern up to a star inside it, as far as it is well-formed."""
 
 
@@ -174,7 +175,7 @@ def _fault(cleaned: str) -> str | None:
     return None
 
 
-_SPECIAL = re.compile(r"[*?\[\]\\]")
+_SPECIAL = regex(r"[*?\[\]\\]")
 
 
 @lru_cache(maxsize=2048)
@@ -191,7 +192,7 @@ def _matcher(cleaned: str) -> Callable[[str], object]:
     return re.compile(expression + r"\Z", re.ASCII).match
 
 
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"(?P<folders>(?:\*\*/?)+)"
     r"|\*(?P<between>[^*[\]\\|^]+)(?=\*(?!\*))"
     r"|(?P<class>\[\^?+(?:\\.|[^\\])(?:\\.|[^]\\])*+\])"
@@ -224,7 +225,7 @@ def _piece(token: re.Match[str]) -> str:
     return _MARKS.get(text) or _escape(text)
 
 
-_MEMBER = re.compile(r"(?P<low>\\.|.)(?:-(?P<high>\\.|.))?", re.DOTALL)
+_MEMBER = regex(r"(?P<low>\\.|.)(?:-(?P<high>\\.|.))?", re.DOTALL)
 
 
 def _member(member: re.Match[str]) -> str:
@@ -245,7 +246,7 @@ def _escape(text: str) -> str:
     raise re.error(f"{text} is no escape; folders are separated by /")
 
 
-_WITHIN_FOLDER = re.compile(r"(?!.*\*\*)[^\[\]\\^|]*", re.DOTALL)
+_WITHIN_FOLDER = regex(r"(?!.*\*\*)[^\[\]\\^|]*", re.DOTALL)
 """A part of a pattern that matches one name, never a slash."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.text import Source, Span
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _octets(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
-_WILD = re.compile(r"[*?\[\\]")
+_WILD = regex(r"[*?\[\\]")
 
 
 @lru_cache(maxsize=2048)
@@ -150,7 +151,7 @@ def _matcher(glob: str) -> Callable[[str], object]:
     return re.compile(re.escape(literal) + _expression(rest) + r"\Z", re.DOTALL).match
 
 
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"(?P<folders>(?:(?<![^/])\*\*+/)+)"
     r"|(?P<all>(?<![^/])\*\*+(?=\\/|\Z))"
     r"|\*+(?P<between>[^*[\\]+)(?=\*)"
@@ -210,7 +211,7 @@ _CLASSES = {
     "upper": "A-Z",
     "xdigit": "0-9A-Fa-f",
 }
-_MEMBER = re.compile(r"\[:(?P<name>[^]]*):\]|(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^]\\]))?", re.DOTALL)
+_MEMBER = regex(r"\[:(?P<name>[^]]*):\]|(?P<low>\\.|[^\\])(?:-(?P<high>\\.|[^]\\]))?", re.DOTALL)
 
 
 def _bracket(glob: str, at: int) -> tuple[str, int] | None:

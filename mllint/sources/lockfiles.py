@@ -9,6 +9,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.requirements import normalised
 from mllint.sources.text import Problem, Source, Span
 from mllint.sources.toml_tree import read_toml
@@ -101,7 +102,7 @@ class LockFile(NamedTuple):
 
 
 _Table = dict[str, Any]
-_NAME_LINE = re.compile(r"^\[\[packages?\]\][ \t]*\r?\n(?=name = )", re.MULTILINE)
+_NAME_LINE = regex(r"^\[\[packages?\]\][ \t]*\r?\n(?=name = )", re.MULTILINE)
 _FILE_NAMES: dict[str, LockKind] = {"uv.lock": "uv", "poetry.lock": "poetry", "pdm.lock": "pdm"}
 
 
@@ -315,7 +316,7 @@ def _head(table: _Table, line: int) -> tuple[str, str | None, int]:
     return normalised(table["name"]), _text(table, "version"), line
 
 
-_REQUIREMENT = re.compile(
+_REQUIREMENT = regex(
     r"\s*(?P<name>[\w.-]+)\s*(?:\[(?P<extras>[^\]]*)\])?\s*(?P<specifier>[^;@]*?)\s*(?:@[^;]*)?(?:;\s*(?P<marker>.*\S))?\s*"
 )
 

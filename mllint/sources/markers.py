@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-_EXTRA = re.compile(r"""\bextra\s*(?P<operator>==|!=)\s*(['"])(?P<name>[^'"]*)\2""")
-_MEMBER = re.compile(r"""(['"])(?P<name>[^'"]*)\1\s+(?P<not>not\s+)?in\s+(?P<of>extras|dependency_groups)\b""")
+from mllint.patterns import regex
+
+if TYPE_CHECKING:
+    import re
+
+_EXTRA = regex(r"""\bextra\s*(?P<operator>==|!=)\s*(['"])(?P<name>[^'"]*)\2""")
+_MEMBER = regex(r"""(['"])(?P<name>[^'"]*)\1\s+(?P<not>not\s+)?in\s+(?P<of>extras|dependency_groups)\b""")
 _TRUE, _FALSE = "os_name == 'posix'", "os_name != 'posix'"
 
 

@@ -7,10 +7,12 @@ import pickletools
 import re
 from typing import Any, NamedTuple
 
+from mllint.patterns import regex
+
 _MAX_OPCODES = 50_000
 _MAX_PICKLES = 5
 """A file of torch before 1.6 is five pickles one after the other."""
-_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d][\w<>]*)+")
+_NAME = regex(r"[^\W\d]\w*(?:\.[^\W\d][\w<>]*)+")
 _SKLEARN = re.compile(
     rb"_sklearn_version(?:\x94|q.|r.{4}|\np\d+\n)?(?:\x8c(?P<short>.)|X(?P<long>.{4})|V(?P<line>[^\n]+))", re.DOTALL
 )

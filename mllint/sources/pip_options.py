@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,8 +63,8 @@ _WITH_VALUE = (
 _LONG = {"--pypi-url": "--index-url", **{name: name for name in (*_FLAGS, *_WITH_VALUE)}}
 _STRONG_HASHES = ("sha256", "sha384", "sha512")
 
-_PIECE = re.compile(r"""([ \t]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^ \t'"\\]+)""", re.DOTALL)
-_IN_DOUBLE_QUOTES = re.compile(r'\\(["\\])|(.)', re.DOTALL)
+_PIECE = regex(r"""([ \t]+)|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^ \t'"\\]+)""", re.DOTALL)
+_IN_DOUBLE_QUOTES = regex(r'\\(["\\])|(.)', re.DOTALL)
 
 
 class _Word(NamedTuple):

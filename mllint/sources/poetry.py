@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.pip_options import Text
 from mllint.sources.requirements import Requirement, normalised
 
@@ -166,10 +167,10 @@ def _marker(value: Node) -> str | None:
 
 _SUFFIX = r"(?:[-_.]?(?:alpha|beta|preview|pre|rc|post|rev|dev|a|b|c|r)[-_.]?\d*){0,3}(?:\+[\w.-]+)?"
 _VERSION = rf"\*|v?(?P<version>(?:\d+!)?\d+(?:\.\d+)*(?:\.\*|{_SUFFIX}))"
-_CLAUSE = re.compile(rf"\s*(?P<operator>===?|!=|<=|>=|~=|[<>^~=])?\s*(?:{_VERSION})\s*(?:,|$|(?<=\s))", re.IGNORECASE)
-_OPERATOR = re.compile(r"([=!<>~]+)([^,]+)")
-_FULL = re.compile(r"\d+\.\d+\.\d+.*")
-_RELEASE = re.compile(r"(?P<epoch>\d+!)?(?P<numbers>\d+(?:\.\d+)*)")
+_CLAUSE = regex(rf"\s*(?P<operator>===?|!=|<=|>=|~=|[<>^~=])?\s*(?:{_VERSION})\s*(?:,|$|(?<=\s))", re.IGNORECASE)
+_OPERATOR = regex(r"([=!<>~]+)([^,]+)")
+_FULL = regex(r"\d+\.\d+\.\d+.*")
+_RELEASE = regex(r"(?P<epoch>\d+!)?(?P<numbers>\d+(?:\.\d+)*)")
 
 
 def specifier(constraint: str) -> str | None:

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.pip_options import Text
 from mllint.sources.pyproject import Requirements, Script, folder_of_package
 from mllint.sources.requirements import normalised, parse_requirement
@@ -135,7 +136,7 @@ def _of_ini(source: Source) -> Setup:
     return _assembled(source, given, [])
 
 
-_DIRECTIVE = re.compile(r"(?P<kind>file|attr|find|find_namespace):\s*(?P<value>.*)")
+_DIRECTIVE = regex(r"(?P<kind>file|attr|find|find_namespace):\s*(?P<value>.*)")
 
 
 def _set_aside_directives(given: _Given) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.text import Problem, Span
 
 DOCKER_HUB = "docker.io"
@@ -51,17 +52,17 @@ class Reference(NamedTuple):
 
 _HOST_LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REGISTRY = re.compile(
+_REGISTRY = regex(
     rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
     # A host with underscores is none to the grammar, but passes as the first component of the path.
     rf"|{_COMPONENT}"
 )
-_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_REPOSITORY = regex(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LONGEST_REPOSITORY = 255
-_IMAGE_ID = re.compile("[a-f0-9]{64}")
-_TAG = re.compile(r"\w[\w.-]*", re.ASCII)
+_IMAGE_ID = regex("[a-f0-9]{64}")
+_TAG = regex(r"\w[\w.-]*", re.ASCII)
 _LONGEST_TAG = 128
-_HEXADECIMAL = re.compile("[a-f0-9]*")
+_HEXADECIMAL = regex("[a-f0-9]*")
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 

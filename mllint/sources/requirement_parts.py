@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.pip_options import Complaint
 
 Range = tuple[int, int]
@@ -43,7 +44,7 @@ _TEST = (
 )
 _MARKER = rf"{_TEST}(?:[ \t]+(?:and|or)[ \t]+{_TEST})*"
 
-COMMON = re.compile(
+COMMON = regex(
     rf"[ \t]*(?!\S*\.(?i:whl|zip|tar|t[bglx]z))(?P<text>(?P<name>{_NAME})(?:[ \t]*{_EXTRAS})?"
     rf"(?:[ \t]*(?P<specifier>{_SPECIFIER})|[ \t]*@[ \t]*(?P<url>{_DIRECT_URL}))?"
     rf"(?:[ \t]*;[ \t]*(?P<marker>{_MARKER}))?)(?:[ \t]+(?P<comment>#.*))?\s*",
@@ -51,25 +52,25 @@ COMMON = re.compile(
 )
 """The lines nearly all files consist of: a part of what pip accepts, in which nothing needs packaging's judgement."""
 
-_URL = re.compile(
+_URL = regex(
     r"(?:https?|file|ftp|bzr\+(?:file|ftp|https?|lp|sftp|ssh)|git\+(?:file|git|https?|ssh)"
     r"|hg\+(?:file|https?|ssh|static-http)|svn\+(?:file|https?|ssh|svn)):",
     re.IGNORECASE,
 )
 """What begins like this is a URL for pip; any other text with a colon is not."""
 
-_EGG = re.compile(r"[#&]egg=([^&]*)")
-_WHEEL = re.compile(
+_EGG = regex(r"[#&]egg=([^&]*)")
+_WHEEL = regex(
     r"(?:.*[/:])?(?P<name>[\w.]+)-(?P<version>[^\s/-]+)(?:-[0-9][^\s/-]*)?-[^\s/-]+-[^\s/-]+-[^\s/-]+\.whl/*"
 )
 
-_PATH_WITH_EXTRAS = re.compile(r"(?P<url>.*\S)\s*\[(?P<extras>[^][]+)\]")
+_PATH_WITH_EXTRAS = regex(r"(?P<url>.*\S)\s*\[(?P<extras>[^][]+)\]")
 
-_ARCHIVE = re.compile(r".*\.(?:zip|whl|t[bgxl]z|tar(?:\.(?:bz2|gz|xz|lz|lzma))?)/*", re.IGNORECASE | re.DOTALL)
-_VERSION_CONTROL = re.compile(r"(?:git|hg|svn|bzr)\+|(?:git|svn):", re.IGNORECASE)
-_NO_PROJECT = re.compile(r"[^/]*://|[\w.-]+@[\w.-]+:")
-_NO_PATH = re.compile(rf"{_NAME}[ \t]*(?:\[[^]]*\])?[ \t]*[=<>!~]|[^/]*://")
-_PEP508 = re.compile(
+_ARCHIVE = regex(r".*\.(?:zip|whl|t[bgxl]z|tar(?:\.(?:bz2|gz|xz|lz|lzma))?)/*", re.IGNORECASE | re.DOTALL)
+_VERSION_CONTROL = regex(r"(?:git|hg|svn|bzr)\+|(?:git|svn):", re.IGNORECASE)
+_NO_PROJECT = regex(r"[^/]*://|[\w.-]+@[\w.-]+:")
+_NO_PATH = regex(rf"{_NAME}[ \t]*(?:\[[^]]*\])?[ \t]*[=<>!~]|[^/]*://")
+_PEP508 = regex(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*\b)[ \t]*(?:\[[ \t]*(?P<extras>[^]]*)\])?"
     r"[ \t]*(?:@[ \t]*(?P<url>[^ \t]+)|\(?[ \t]*(?P<specifier>[^ \t)]*(?:[ \t]+[^ \t)]+)*)[ \t]*\)?)"
 )

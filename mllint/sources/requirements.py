@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
 from mllint.sources.pip_options import PER_REQUIREMENT, Complaint, Option, Text, split_options
 from mllint.sources.requirement_parts import COMMON, Parts, Range, editable_parts, parts_of, wheel_version
 from mllint.sources.text import Logical, Source, Span
@@ -94,8 +95,8 @@ class Editable(NamedTuple):
         return normalised(self.name) if self.name else None
 
 
-_CLAUSE = re.compile(r"(?:^|,)\s*(===|[=!<>~]=|[<>])\s*([^,\s]+)")
-_CONTENT_PIN = re.compile(r"[#&](?:sha[0-9]{1,3}|md5)=[0-9a-f]|[@/](?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-z])")
+_CLAUSE = regex(r"(?:^|,)\s*(===|[=!<>~]=|[<>])\s*([^,\s]+)")
+_CONTENT_PIN = regex(r"[#&](?:sha[0-9]{1,3}|md5)=[0-9a-f]|[@/](?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-z])")
 
 
 class Requirement(NamedTuple):
@@ -185,9 +186,9 @@ def _holds_variable(spot: Span | None, variables: tuple[Text, ...]) -> bool:
 
 
 _LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
-_COMMENT = re.compile(r"(?:^|(?<=\s))#")
-_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
-_OPTION_START = re.compile(r"(?:^|(?<= ))-")
+_COMMENT = regex(r"(?:^|(?<=\s))#")
+_VARIABLE = regex(r"\$\{[A-Z0-9_]+\}")
+_OPTION_START = regex(r"(?:^|(?<= ))-")
 _Frame = tuple[Span, Text | None, tuple[Text, ...], tuple[Option | Text, ...]]
 
 

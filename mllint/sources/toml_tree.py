@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import tomllib
 
+from mllint.patterns import regex
 from mllint.sources.nodes import Kind, Node
 from mllint.sources.text import Logical, Problem, Source, Span
 
 MAX_DEPTH = 100
 """A dotted key with more parts is refused: no real file comes near, and its nodes would fill the memory."""
 
-_BLANK = re.compile(r"(?:\s|#[^\n]*)*")
-_KEY = re.compile(r"""[ \t]*(?P<name>"(?:\\.|[^"\\])*"|'[^']*'|[A-Za-z0-9_-]+)[ \t]*(?P<dot>\.?)""")
-_SCALAR = re.compile(
+_BLANK = regex(r"(?:\s|#[^\n]*)*")
+_KEY = regex(r"""[ \t]*(?P<name>"(?:\\.|[^"\\])*"|'[^']*'|[A-Za-z0-9_-]+)[ \t]*(?P<dot>\.?)""")
+_SCALAR = regex(
     r'"""(?:\\.|[^\\])*?"{3,5}'
     r"|'''.*?'{3,5}"
     r'|"(?:\\.|[^"\\])*"'
@@ -22,8 +23,8 @@ _SCALAR = re.compile(
     r"|[^\s,\]}#]+",
     re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
-_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_ESCAPE = regex(r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)")
+_POSITION = regex(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 _Path = tuple[str | int, ...]
 

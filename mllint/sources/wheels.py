@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from mllint.patterns import regex
+
 if TYPE_CHECKING:
     from mllint.sources.lockfiles import Archive, Locked
 
 Libc = Literal["glibc", "musl"]
-_WHEEL = re.compile(
+_WHEEL = regex(
     r"[^-]+-[^-]+(?:-(?P<build>\d[^-]*))?-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<platform>[^-]+)\.whl", re.IGNORECASE
 )
-_LIBC = re.compile(r"(?P<libc>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
+_LIBC = regex(r"(?P<libc>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
 _LEGACY = {"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_", "manylinux2014_": "manylinux_2_17_"}
-_INTERPRETER = re.compile(r"(?P<name>cp|py)3(?P<minor>\d*)")
+_INTERPRETER = regex(r"(?P<name>cp|py)3(?P<minor>\d*)")
 _NEWEST = (99, 99)
 _Rank = tuple[int, ...]
 

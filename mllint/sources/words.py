@@ -6,12 +6,14 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.patterns import regex
+
 if TYPE_CHECKING:
     from mllint.sources.text import Logical, Span
 
 # Go's unicode.IsSpace, which is not Python's \s (that one has the ASCII separators 1C to 1F too).
 SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-BLANKS = re.compile("[\t\v\f\r ]+")
+BLANKS = regex("[\t\v\f\r ]+")
 WHITE = SPACE.replace("-", "") + "".join(map(chr, range(0x2001, 0x200A)))
 
 
@@ -65,10 +67,8 @@ def blank_separated(logical: Logical) -> list[Word]:
     ]
 
 
-_FLAG = re.compile(
-    rf"(?:[^{SPACE}\"'\\]|\\(?:.|\Z)|\"(?:[^\"\\]|\\.)*(?:\"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z))+", re.DOTALL
-)
-_FLAG_PIECE = re.compile(r"\\(.)|\\\Z|[\"']", re.DOTALL)
+_FLAG = regex(rf"(?:[^{SPACE}\"'\\]|\\(?:.|\Z)|\"(?:[^\"\\]|\\.)*(?:\"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z))+", re.DOTALL)
+_FLAG_PIECE = regex(r"\\(.)|\\\Z|[\"']", re.DOTALL)
 
 
 def take_flags(logical: Logical) -> tuple[list[Word], Logical]:
@@ -108,12 +108,12 @@ def _unquote_flag(text: str) -> str:
 
 
 _JSON_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
-_JSON_ARRAY = re.compile(
+_JSON_ARRAY = regex(
     rf"[ \t\n\r]*\[[ \t\n\r]*(?:{_JSON_STRING}[ \t\n\r]*(?:,[ \t\n\r]*{_JSON_STRING}[ \t\n\r]*)*)?\][ \t\n\r]*"
 )
 # Half of a pair: Go puts the replacement character there.
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_ITEM = re.compile(_JSON_STRING)
+_LONE_SURROGATE = regex("[\ud800-\udfff]")
+_JSON_ITEM = regex(_JSON_STRING)
 
 
 class NotStrings(ValueError):

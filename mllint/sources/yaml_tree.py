@@ -6,11 +6,11 @@ file, and which forgets where an alias stands.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import yaml
 
+from mllint.patterns import regex
 from mllint.sources.nodes import Kind, Node
 from mllint.sources.text import Problem, Span
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 100
 """Deeper nesting is refused: libyaml needs quadratic time for it, and no real file comes near."""
 
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
+_PROPERTIES = regex(r"(?:[&!]\S*\s+)+")
 
 _KINDS: dict[str, Kind] = {
     "tag:yaml.org,2002:str": "string",

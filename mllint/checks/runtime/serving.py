@@ -10,6 +10,7 @@ from mllint.image.events import Programs
 from mllint.image.service import Process, Server
 from mllint.image.serving import listening, ports
 from mllint.image.stage import Stage
+from mllint.patterns import regex
 
 # What may stand between the network and a server in the same container.
 _IN_FRONT = frozenset(
@@ -18,7 +19,7 @@ _IN_FRONT = frozenset(
 )
 # The platform sets PORT there, with which gunicorn listens for everybody.
 _SETS_PORT = frozenset({"cloud-run"})
-_DEVELOPMENT = re.compile(r"(?:^|[._/-])(?:dev|devel|develop|development|debug|local|test|tests|testing)(?:$|[._/-])")
+_DEVELOPMENT = regex(r"(?:^|[._/-])(?:dev|devel|develop|development|debug|local|test|tests|testing)(?:$|[._/-])")
 _RELOADING = "reloading on: a second process watches files that never change, and one process has to serve all requests"
 _DEBUGGING = "debugging on: an error shows the source to the client, with a console in which he may run code"
 _AIDS = {"Flask": _DEBUGGING, "Dash": _DEBUGGING}

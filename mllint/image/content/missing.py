@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mllint.image.context import Context, Tree
+from mllint.patterns import regex
 from mllint.walking import git_root, is_git_ignored
 
 if TYPE_CHECKING:
@@ -14,24 +15,24 @@ if TYPE_CHECKING:
     from mllint.image.build import Build
     from mllint.image.copies import CopySource
 
-_PRODUCT = re.compile(
+_PRODUCT = regex(
     r"(?:^|/)(?:dist|build|target|out|output|bin|wheels?|artifacts?|node_modules|\.next|\.git)(?:/|$)"
     r"|\.(?:whl|jar|war|tar|gz|tgz|zip|deb|rpm|so|exe)$"
 )
 # Kept in a store and fetched, as a rule.
-_MODEL = re.compile(
+_MODEL = regex(
     r"\.(?:bin|ckpt|csv|data|engine|gguf|h5|joblib|keras|model|npz?|onnx|parquet|pb|pickle|pkl|plan|pth?|safetensors"
     r"|tflite)$"
     r"|(?:^|/)[^/]*(?:model|checkpoint|weight|predictor|data(?:set)?)s?(?:[-_][^/.]*)?(?:/|$)",
     re.IGNORECASE,
 )
 # What people write and commit, as against what they fetch or build.
-_WRITTEN = re.compile(
+_WRITTEN = regex(
     r"\.\w+$|(?:^|/)(?:api|apps?|backend|code|common|conf|configs?|core|frontend|libs?|packages?|proto|requirements|scripts?"
     r"|servers?|services?|source|src|static|templates|tests?|ui|utils?|web)$",
     re.IGNORECASE,
 )
-_RECIPE = re.compile(
+_RECIPE = regex(
     r"(?:GNU)?[Mm]akefile|[Jj]ustfile|[Tt]askfile\.ya?ml|dvc\.yaml|\.gitlab-ci\.yml|\.gitmodules|[^/]*\.(?:sh|mk|bat|ps1)|tasks\.py|noxfile\.py"
 )
 

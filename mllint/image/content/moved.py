@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
@@ -13,6 +12,7 @@ from mllint.image.events import Distribution, FromContext, FromElsewhere, Interp
 from mllint.image.interpreter import Interpreter as Known
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
     from mllint.image.view import View
 
-_MINOR = re.compile(r"/lib/python(3\.\d+)/(?:site|dist)-packages$")
+_MINOR = regex(r"/lib/python(3\.\d+)/(?:site|dist)-packages$")
 # What an environment has from its making.
 _SEEDS = frozenset({"pip", "setuptools", "wheel"})
 

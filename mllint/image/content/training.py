@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mllint import facts
 from mllint.image.content.ballast import find_ballast
 from mllint.image.copies import relative
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from mllint.image.copies import Copy
     from mllint.image.stage import Stage
 
-_SAFETENSORS = re.compile(r".*\.safetensors")
-_TORCH = re.compile(r"pytorch_model.*\.bin|consolidated.*\.pth")
-_OTHER_FORMATS = re.compile(r"tf_model\.h5|flax_model\.msgpack|rust_model\.ot")
+_SAFETENSORS = regex(r".*\.safetensors")
+_TORCH = regex(r"pytorch_model.*\.bin|consolidated.*\.pth")
+_OTHER_FORMATS = regex(r"tf_model\.h5|flax_model\.msgpack|rust_model\.ot")
 # Source that is about training may name data all the same.
-_FOR_TRAINING = re.compile(
+_FOR_TRAINING = regex(
     r"(?:^|[/_-])(?:train|prepare|preprocess|eval|test|explor|notebook|benchmark|setup)", re.IGNORECASE
 )
 _MAX_SOURCES = 300

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.content.training import unread
 from mllint.image.installing.order import brings_source
 from mllint.image.service import PYTHON
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage, Step
     from mllint.sources.text import Span
 
-_WEIGHTS = re.compile(
+_WEIGHTS = regex(
     r".*\.(?:bin|ckpt|engine|gguf|h5|joblib|keras|mar|msgpack|onnx|onnx_data|pb|pickle|pkl|plan|pt|pth|safetensors|tflite)"
 )
 _LEAST = 50_000_000
 """Bytes of a file of weights from which on an image notices it."""
-_FOR_TESTS = re.compile(r"(?:^|/)(?:tests?|testdata|examples?|samples?|fixtures?)/", re.IGNORECASE)
+_FOR_TESTS = regex(r"(?:^|/)(?:tests?|testdata|examples?|samples?|fixtures?)/", re.IGNORECASE)
 _FETCHERS = frozenset({"aria2c", "curl", "gdown", "wget"})
 _HUBS = frozenset({"hf", "huggingface-cli"})
-_LOADS = re.compile(r"from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer\(|load_model\(|pipeline\(")
-_OF_SOMEBODY = re.compile(r"[\"']([\w.-]+/[\w.-]+)[\"']")
+_LOADS = regex(r"from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer\(|load_model\(|pipeline\(")
+_OF_SOMEBODY = regex(r"[\"']([\w.-]+/[\w.-]+)[\"']")
 # The oldest models of the hub belong to nobody: bert-base-uncased.
-_OF_NOBODY = re.compile(r"(?:from_pretrained|SentenceTransformer)\(\s*[\"'](\w[\w.]*-[\w.-]+)[\"']")
+_OF_NOBODY = regex(r"(?:from_pretrained|SentenceTransformer)\(\s*[\"'](\w[\w.]*-[\w.-]+)[\"']")
 
 
 class Heavy(NamedTuple):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
-_VERSION_CONTROL = re.compile(r"^(?:git|hg|svn|bzr)\+")
-_SNAPSHOT = re.compile(r"/(?P<name>[\w.-]+)/(?:-/)?(?:archive|tarball|zipball)/")
+from mllint.patterns import regex
+
+_VERSION_CONTROL = regex(r"^(?:git|hg|svn|bzr)\+")
+_SNAPSHOT = regex(r"/(?P<name>[\w.-]+)/(?:-/)?(?:archive|tarball|zipball)/")
 """What GitHub and GitLab pack of a repository."""
-_SOURCES = re.compile(r"/(?P<name>[\w.-]+?)-\d[^/]*\.(?:tar\.(?:gz|bz2|xz)|tgz|zip)$")
+_SOURCES = regex(r"/(?P<name>[\w.-]+?)-\d[^/]*\.(?:tar\.(?:gz|bz2|xz)|tgz|zip)$")
 """The file name of a source distribution."""
-_CLONE = re.compile(r"[/:](?P<name>\w[\w.-]*?)(?:\.git)?/?(?:@[^@]*)?$")
+_CLONE = regex(r"[/:](?P<name>\w[\w.-]*?)(?:\.git)?/?(?:@[^@]*)?$")
 
 
 def name_of(address: str) -> str | None:

@@ -11,6 +11,7 @@ from mllint.image.effects.declared import Folder
 from mllint.image.effects.targets import Target, note, pinned
 from mllint.image.events import Installed, Interpreter, Programs
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 from mllint.sources import conda
 from mllint.sources.requirements import Requirement
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mllint.image.effects.work import Work
     from mllint.image.packages import Install
 
-_NAMED = re.compile(r"[\w.-]+[=<>]")
+_NAMED = regex(r"[\w.-]+[=<>]")
 
 
 def install(work: Work, call: Install) -> None:

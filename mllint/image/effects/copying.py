@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from mllint.image.copies import relative
@@ -20,6 +19,7 @@ from mllint.image.events import (
 )
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from mllint.image.copies import Copy, CopySource
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 # Programs that images of nothing else have in their root folder.
 _LONE_PROGRAMS = frozenset({"uv", "uvx", "lambda-adapter", "executor"})
-_FILE = re.compile(r"\.(?:py|sh|txt|json|toml|ya?ml|conf|cfg|pem|crt|so(?:\.\d+)*)$")
-_ONLY_FILES = re.compile(r"/lib[^/]*$|\.(?:h|a|so|so\.\*|whl|txt|jar|conf|pem|crt|sh|json|ya?ml)$")
+_FILE = regex(r"\.(?:py|sh|txt|json|toml|ya?ml|conf|cfg|pem|crt|so(?:\.\d+)*)$")
+_ONLY_FILES = regex(r"/lib[^/]*$|\.(?:h|a|so|so\.\*|whl|txt|jar|conf|pem|crt|sh|json|ya?ml)$")
 """Patterns that match libraries and other files, no folder of packages."""
 
 

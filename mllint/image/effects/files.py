@@ -11,6 +11,7 @@ from mllint.image.events import FromElsewhere, Gone, Moded, Owned, Unsure
 from mllint.image.programs import Program, program
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node, View
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
     from mllint.image.shell.commands import Executed
     from mllint.sources.shell_tree import Word
 
-_MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]+|[ugo])(?:,[ugoa]*[-+=](?:[rwxXst]+|[ugo]))*")
+_MODE = regex(r"[0-7]{3,4}|[ugoa]*[-+=](?:[rwxXst]+|[ugo])(?:,[ugoa]*[-+=](?:[rwxXst]+|[ugo]))*")
 
 _FOLDERS_OF_PROGRAMS = frozenset({"/", "/usr", "/usr/local", "/usr/local/bin", "/usr/bin"})
-_WHICH = re.compile(r"\$\((?:which|command -v) (?:(?P<name>[\w.+-]+)|\$\{?(?P<variable>\w+)\}?)\)")
-_PYTHONS = re.compile(r"python|conda|mamba|env", re.IGNORECASE)
-_SOURCES = re.compile(r"Python-[\w.${}]+?\.(?:tgz|tar\.\w+)$")
+_WHICH = regex(r"\$\((?:which|command -v) (?:(?P<name>[\w.+-]+)|\$\{?(?P<variable>\w+)\}?)\)")
+_PYTHONS = regex(r"python|conda|mamba|env", re.IGNORECASE)
+_SOURCES = regex(r"Python-[\w.${}]+?\.(?:tgz|tar\.\w+)$")
 """The sources of CPython."""
-_ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|t[gbx]z2?|zip)$")
+_ARCHIVE = regex(r"\.(?:tar(?:\.\w+)?|t[gbx]z2?|zip)$")
 
 
 def split(each: Executed, with_value: str = "", long_values: tuple[str, ...] = ()) -> tuple[list[Word], dict[str, str]]:

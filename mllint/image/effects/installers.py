@@ -13,6 +13,7 @@ from mllint.image.events import Interpreter
 from mllint.image.packages import Install, managers
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from mllint.image.shell.commands import Executed
     from mllint.sources.shell_tree import Word
 
-_CONDA = re.compile(r"conda|mamba|forge", re.IGNORECASE)
-_CONDA_MINOR = re.compile(r"(?:conda|forge)\d?[-_]py3(\d+)[-_]", re.IGNORECASE)
-_PYTHON_SOURCES = re.compile(r"Python-(3\.\d+\.\d+)")
+_CONDA = regex(r"conda|mamba|forge", re.IGNORECASE)
+_CONDA_MINOR = regex(r"(?:conda|forge)\d?[-_]py3(\d+)[-_]", re.IGNORECASE)
+_PYTHON_SOURCES = regex(r"Python-(3\.\d+\.\d+)")
 _RESOLVERS = frozenset({"pip", "pip3", "uv", "conda", "mamba", "poetry", "pipenv", "python", "python3"})
 _WITHOUT_PYTHON = (
     *("nodesource", "rustup", "nvm-sh", "bun.sh", "deno.land", "ollama.com", "packagecloud", "get.docker.com"),

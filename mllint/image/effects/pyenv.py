@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from mllint.image import python
 from mllint.image.effects.environments import preinstalled
 from mllint.image.events import Interpreter
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from mllint.image.effects.work import Work
     from mllint.image.shell.commands import Executed
 
-_VERSION = re.compile(r"3\.\d+(?:\.\d+)?")
+_VERSION = regex(r"3\.\d+(?:\.\d+)?")
 
 
 def install_itself(work: Work, each: Executed) -> None:

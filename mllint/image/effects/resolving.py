@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING
 
 from mllint.image import python
@@ -12,6 +11,7 @@ from mllint.image.effects.environments import active_environment, interpreter_of
 from mllint.image.effects.targets import Gap, Target, applies, finish, is_set, note, pinned, target_of
 from mllint.image.events import Distribution, Interpreter
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 from mllint.sources.requirements import Editable, Invalid, Requirement
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mllint.image.packages import Closure, Install
     from mllint.sources.requirements import RequirementsFile
 
-_WHEEL = re.compile(r"(?:^|/)(?P<name>[\w.]+)-(?P<version>[^-/]+)(?:-[^/]*)?\.whl(?:\[(?P<extras>[^]]*)])?$")
+_WHEEL = regex(r"(?:^|/)(?P<name>[\w.]+)-(?P<version>[^-/]+)(?:-[^/]*)?\.whl(?:\[(?P<extras>[^]]*)])?$")
 """The file name of a wheel, which may hold a pattern of the shell behind the name."""
-_NAME_ALONE = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)==[\w.+-]*")
+_NAME_ALONE = regex(r"(?P<name>[A-Za-z0-9][\w.-]*)==[\w.+-]*")
 """A requirement whose version is none, as where a build argument without a default stands for it."""
 
 

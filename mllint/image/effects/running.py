@@ -17,6 +17,7 @@ from mllint.image.shell.scope import Scope
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
+from mllint.patterns import regex
 from mllint.sources.text import Logical, Span
 
 if TYPE_CHECKING:
@@ -36,10 +37,10 @@ _EFFECTS: dict[str, Effect] = {
     **installers.EFFECTS,
 }
 _MAX_DEPTH = 4
-_BIN = re.compile(r"(?:^|/)s?bin/[^/]+$")
-_PROGRAMS_ALONE = re.compile(r"(?:bazel|cmake|cuda|NVIDIA)[-_][\w.+-]*\.(?:sh|run)")
+_BIN = regex(r"(?:^|/)s?bin/[^/]+$")
+_PROGRAMS_ALONE = regex(r"(?:bazel|cmake|cuda|NVIDIA)[-_][\w.+-]*\.(?:sh|run)")
 """Installers that carry what they install and touch no Python."""
-_SETTINGS = re.compile(
+_SETTINGS = regex(
     r"(?:^|/)(?:activate|conda\.sh|\.?bashrc|\.?profile|env(?:ironment)?|os-release|\.env|setup\.(?:ba)?sh)$"
 )
 _ABOUT: dict[str, frozenset[About]] = {

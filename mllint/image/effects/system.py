@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mllint import facts
 from mllint.image.events import Distribution, Interpreter, Programs, Put
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mllint.image.shell.commands import Executed
 
 _REMOVALS = frozenset({"remove", "purge", "autoremove", "del", "erase"})
-_NO_PROGRAMS = re.compile(
+_NO_PROGRAMS = regex(
     r"lib[\w.+-]*|[\w.+-]+-(?:dev|devel|doc|data|common|dbg|headers|locale\w*|static)|fonts?-[\w-]+|ttf-[\w-]+"
     r"|(?:python3?|py3)-(?!pip|venv|full|dev|minimal|setuptools)[\w.+-]+|ca-certificates[\w-]*|tzdata|locales(?:-all)?|gnupg2?"
     r"|apt-(?:utils|transport-https)|software-properties-common|dirmngr|linux-headers|musl-dev|readline[\w-]*|xz-libs"
@@ -26,7 +27,7 @@ _NO_PROGRAMS = re.compile(
 _WITH_PIP = ("pip", "setuptools", "wheel")
 _WHEEL_ALONE = 13
 """The minor release of Python 3 since which Debian's pip comes without setuptools, and its wheel with packaging."""
-_PYTHON = re.compile(r"(?:python|py)(3?)(?:\.?(\d+))?(-minimal|-full|-pip|-venv|-dev|-devel|-distutils|-virtualenv)?")
+_PYTHON = regex(r"(?:python|py)(3?)(?:\.?(\d+))?(-minimal|-full|-pip|-venv|-dev|-devel|-distutils|-virtualenv)?")
 
 
 def _manage(work: Work, each: Executed) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from mllint.image.events import Cause, Put, Unsure
 from mllint.image.packages import install_of
 from mllint.image.values import Unknown, Value
 from mllint.image.view import View, covers
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from mllint.image.events import Event, Kind, Scope
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mllint.sources.shell_tree import Word
 
 # Several words for bash, one for other shells.
-_BRACES = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
+_BRACES = regex(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
 
 
 class Work:

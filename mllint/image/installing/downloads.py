@@ -10,6 +10,7 @@ from mllint import facts
 from mllint.image.copies import relative
 from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 from mllint.sources.requirements import Options, Requirement
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ _INDEX_VARIABLES = tuple(
     "PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL".split()
 )
 # Images that bring an operating system and at most an interpreter.
-_BARE = re.compile(
+_BARE = regex(
     r"(?:.*/)?(?:alma|amazon|rocky)?(?:linux|alpine|buildpack-deps|centos|cuda|debian|fedora|mambaforge|micromamba"
     r"|miniconda3?|miniforge3?|pypy|python|ubi[89](?:-\w+)?|ubuntu|uv)"
 )
-_ENVIRONMENT = re.compile(r"venv|conda|mamba|\.local|site-packages|(?:^|/)(?:lib|local|usr|opt)$")
+_ENVIRONMENT = regex(r"venv|conda|mamba|\.local|site-packages|(?:^|/)(?:lib|local|usr|opt)$")
 _PURGES = frozenset({"clean", "prune", "purge", "remove"})
-_PIP_CONFIGURED = re.compile(r"pip3? config\b.*no-cache-dir|pip\.conf.*no-cache-dir|no-cache-dir.*pip\.conf", re.DOTALL)
+_PIP_CONFIGURED = regex(r"pip3? config\b.*no-cache-dir|pip\.conf.*no-cache-dir|no-cache-dir.*pip\.conf", re.DOTALL)
 
 
 def is_only_installers(install: Install) -> bool:

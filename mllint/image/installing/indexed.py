@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.events import Distribution, Installed
 from mllint.image.installing.pins import preinstalled
 from mllint.image.view import View
+from mllint.patterns import regex
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Options, Requirement
 
@@ -30,7 +31,7 @@ _VARIABLES = (
     *"UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NO_INDEX UV_CONFIG_FILE UV_TORCH_BACKEND".split(),
 )
 # What configures an index elsewhere than in the call: files of pip and uv, and the command that writes them.
-_CONFIGURED = re.compile(r"pip\.(?:conf|ini)|uv\.toml|pip[0-9.]*['\", ]+config|\.config/(?:pip|uv)|PIP_CONFIG_FILE")
+_CONFIGURED = regex(r"pip\.(?:conf|ini)|uv\.toml|pip[0-9.]*['\", ]+config|\.config/(?:pip|uv)|PIP_CONFIG_FILE")
 _UPGRADES = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall", "--reinstall")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.copies import context_path
 from mllint.image.installing.downloads import is_only_installers
 from mllint.image.paths import joined
+from mllint.patterns import regex
 from mllint.sources.requirements import Editable, Requirement
 
 if TYPE_CHECKING:
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
     from mllint.image.packages import Install
     from mllint.image.stage import Stage, Step
 
-_SOURCE = re.compile(r"\.(?:py|pyx|ipynb|js|jsx|ts|tsx|html|css|c|cc|cpp|cu|cuh|h|hpp|rs|go)$")
+_SOURCE = regex(r"\.(?:py|pyx|ipynb|js|jsx|ts|tsx|html|css|c|cc|cpp|cu|cuh|h|hpp|rs|go)$")
 # What an install itself reads, or what changes with a release only.
-_METADATA = re.compile(r"(?:^|/)(?:setup|versioneer|_?version|__version__|__about__|__init__|conftest|.*_config)\.py$")
-_BUILD_FOLDER = re.compile(
+_METADATA = regex(r"(?:^|/)(?:setup|versioneer|_?version|__version__|__about__|__init__|conftest|.*_config)\.py$")
+_BUILD_FOLDER = regex(
     r"(?:^|[-_./])(?:scripts?|build|builder|docker|dockerfiles?|tools?|ci)(?:[-_./]|$)", re.IGNORECASE
 )
 _FETCHERS = frozenset({"curl", "git", "tar", "unzip", "wget"})
-_LOCAL = re.compile(r"\.|/|~|\$|file:|(?!\w+(?:\+\w+)?://).*\.(?:whl|tar\.gz|zip)$")
-_LOCAL_IN_CONDA = re.compile(r"^\s*-\s+(?:-e\s|\.{1,2}(?:/|\s*$)|file:)", re.MULTILINE)
+_LOCAL = regex(r"\.|/|~|\$|file:|(?!\w+(?:\+\w+)?://).*\.(?:whl|tar\.gz|zip)$")
+_LOCAL_IN_CONDA = regex(r"^\s*-\s+(?:-e\s|\.{1,2}(?:/|\s*$)|file:)", re.MULTILINE)
 _WITHOUT_PROJECT = ("--no-install-project", "--no-install-workspace", "--only-group", "--no-root", "--only-root")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from mllint import facts
 from mllint.image.values import Unknown
+from mllint.patterns import regex
 from mllint.sources.requirements import Requirement
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _UPGRADES = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall", "--reinstall")
 _BY_HASH = ("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES")
 _BY_DATE = {"pip": "PIP_UPLOADED_PRIOR_TO", "uv pip": "UV_EXCLUDE_NEWER"}
-_DATE = re.compile(r"\d{4}-\d{2}")
+_DATE = regex(r"\d{4}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +15,7 @@ from mllint.image.shell.commands import argv, executed, from_argv
 from mllint.image.shell.scope import Scope
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.view import Node
+from mllint.patterns import regex
 from mllint.sources import git_index
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from mllint.sources.dockerfile import Instruction
     from mllint.sources.text import Source
 
-_SHEBANG = re.compile(r"#!\s*(?P<path>\S+)(?:[ \t]+(?P<rest>[^\r\n]*))?")
+_SHEBANG = regex(r"#!\s*(?P<path>\S+)(?:[ \t]+(?P<rest>[^\r\n]*))?")
 _SCRIPTS = (".sh", ".bash", ".py")
-_MENDS_LINE_ENDS = re.compile(r"dos2unix|fromdos|\\r|\^M|\\015")
+_MENDS_LINE_ENDS = regex(r"dos2unix|fromdos|\\r|\^M|\\015")
 
 
 class Start(NamedTuple):

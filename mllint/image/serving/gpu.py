@@ -6,6 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+from mllint.patterns import regex
 from mllint.sources.requirements import Options, Requirement
 
 if TYPE_CHECKING:
@@ -17,22 +18,20 @@ if TYPE_CHECKING:
 Intent = Literal["gpu", "cpu", "open"]
 
 # In a Dockerfile, its name, a requirements file or the name of an image.
-_NAMED = re.compile(
+_NAMED = regex(
     r"cuda|nvidia|(?<![a-z])gpus?(?![a-z])|rocm|tensorrt|(?<![a-z0-9])cu1[0-9]{2}(?![0-9])|habana|gaudi|neuron|(?<![a-z])xpu",
     re.IGNORECASE,
 )
-_FOR_CPU = re.compile(r"(?<![a-z])cpu(?![a-z])", re.IGNORECASE)
-_DISTRIBUTIONS = re.compile(
+_FOR_CPU = regex(r"(?<![a-z])cpu(?![a-z])", re.IGNORECASE)
+_DISTRIBUTIONS = regex(
     r"nvidia-.*|.*-gpu|cupy.*|jax-cuda.*|.*-cu1\d|.*cuda.*|tensorrt.*|intel-extension-for-pytorch"
     r"|auto-gptq|autoawq|bitsandbytes|deepspeed|exllamav2|flash-attn|liger-kernel|sglang|triton|vllm|xformers"
 )
-_IN_CODE = re.compile(r"cuda|(?<![a-z])gpus?(?![a-z])|device_map|nvidia|(?<![a-z])mps(?![a-z])", re.IGNORECASE)
-_FORCED = re.compile(
+_IN_CODE = regex(r"cuda|(?<![a-z])gpus?(?![a-z])|device_map|nvidia|(?<![a-z])mps(?![a-z])", re.IGNORECASE)
+_FORCED = regex(
     r"""(?:device\s*=|\.to\(|\.device\(|device_map\s*=)\s*["']cuda(?::\d+)?["']\s*[,)\n](?!.*(?:if|else)\b)|\.cuda\(\)"""
 )
-_ASKED_OF_CLUSTER = re.compile(
-    r"(?:nvidia|amd|intel|habana)\.(?:com|ai)/gpu|accelerator-type|nvidia-tesla|gpus:\s*[1-9a]"
-)
+_ASKED_OF_CLUSTER = regex(r"(?:nvidia|amd|intel|habana)\.(?:com|ai)/gpu|accelerator-type|nvidia-tesla|gpus:\s*[1-9a]")
 _MAX_FILES, _MAX_BYTES = 400, 300_000
 
 

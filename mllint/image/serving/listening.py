@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.findings import Location
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
+from mllint.patterns import regex
 from mllint.sources import python
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Span
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source
 
 _PORT_OPTIONS = "--rest_api_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
-_PORT = re.compile(r"(?:.*:)?(\d+|\$\w+|\$\{[^}]*\})")
-_ADDRESS = re.compile(r"(?:https?://)?(\[[^]]*\]|[^:/]*)(?::(?:\d+|\$.*))?")
-_LOOPBACK = re.compile(r"127(?:\.\d+){1,3}|localhost|\[?::1\]?")
+_PORT = regex(r"(?:.*:)?(\d+|\$\w+|\$\{[^}]*\})")
+_ADDRESS = regex(r"(?:https?://)?(\[[^]]*\]|[^:/]*)(?::(?:\d+|\$.*))?")
+_LOOPBACK = regex(r"127(?:\.\d+){1,3}|localhost|\[?::1\]?")
 _NO_NETWORK = ("unix:", "fd:", "fd://", "/", "%")
-_APPLICATION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(?:\(.*\))?")
-_MODULE = re.compile(r"[A-Za-z_][\w.]*")
+_APPLICATION = regex(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(?:\(.*\))?")
+_MODULE = regex(r"[A-Za-z_][\w.]*")
 # Options of gunicorn without a value.
 _FLAGS = ("--reload", "--preload", "--daemon", "-D", "--capture-output", "-R", "--no-sendfile", "--log-syslog")
 # Options whose values look like an application.

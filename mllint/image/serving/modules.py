@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +14,7 @@ from mllint.image.service import PYTHON, interpreted
 from mllint.image.serving import listening
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node
+from mllint.patterns import regex
 from mllint.sources import python
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ _FOLDER_OPTIONS = {
     "daphne": (),
 }
 _RUNS_FILES = frozenset({"Streamlit", "Chainlit", "FastAPI"})
-_DOTTED = re.compile(r"[A-Za-z_][\w.]*")
-_APPLICATION = re.compile(rf"(?P<module>{_DOTTED.pattern})(?::(?P<attribute>{_DOTTED.pattern})(?:\(.*\))?)?")
+_DOTTED = regex(r"[A-Za-z_][\w.]*")
+_APPLICATION = regex(rf"(?P<module>{_DOTTED.pattern})(?::(?P<attribute>{_DOTTED.pattern})(?:\(.*\))?)?")
 # Settings of gunicorn's file that say what is looked for, and where.
 _SETTINGS = ("chdir", "pythonpath", "wsgi_app")
 # What may lead a script to modules elsewhere.

@@ -3,12 +3,12 @@ what compose publishes."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.findings import Location
 from mllint.image import service
 from mllint.image.values import Unknown
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mllint.image.service import Process, Server
     from mllint.image.stage import Stage
 
-_URL = re.compile(
+_URL = regex(
     r"\b(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::(?P<port>\d+)(?!\d)|(?=[/\s\"'?#)]|$))(?![\w${])"
 )
 _DEFAULTS = {"http": "80", "https": "443"}

@@ -4,7 +4,6 @@ is inside the image at that moment."""
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.findings import Location, Related
@@ -16,6 +15,7 @@ from mllint.image.shell.scope import Scope
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown
 from mllint.image.view import View
+from mllint.patterns import regex
 from mllint.sources.text import Logical, Source, Span
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ _BUILT_IN = frozenset(
     " unset wait".split()
 )
 """What a shell runs itself; some are keywords."""
-_SHEBANG = re.compile(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
-_PLAIN_NAME = re.compile(r"[\w./+-]+")
+_SHEBANG = regex(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
+_PLAIN_NAME = regex(r"[\w./+-]+")
 
 
 class Use(NamedTuple):

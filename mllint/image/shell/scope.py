@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mllint.image.expansion import expand
 from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from mllint.image.expansion import Variables
     from mllint.sources.shell_tree import Node, Word
 
-_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.", re.DOTALL)
+_QUOTED = regex(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|\\.", re.DOTALL)
 
 # What a shell sets itself: its arguments, their number, the outcome of the last command …
-_OWN = re.compile(r"\d+|[@*#?!$-]")
+_OWN = regex(r"\d+|[@*#?!$-]")
 
 
 class Scope:

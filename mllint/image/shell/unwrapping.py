@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
 from mllint.sources.shell_tree import Word
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _WRAPPERS = {
 }
 # Those whose first operand, a user or a duration, stands in front of the command.
 _WITH_OPERAND = frozenset({"gosu", "setuidgid", "su-exec", "timeout"})
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_ASSIGNMENT = regex(r"[A-Za-z_][A-Za-z0-9_]*=")
 _ENVIRONMENT_RUNNERS = {
     "conda": "run",
     "mamba": "run",
