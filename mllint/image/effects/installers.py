@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mllint.image.copies import context_path
-from mllint.image.effects import environments, projects, pyenv, resolving
+from mllint.image.effects import environments, pyenv, resolving
 from mllint.image.effects.files import split
 from mllint.image.effects.targets import finish, target_of
 from mllint.image.events import Interpreter
@@ -118,6 +118,8 @@ def _get_pip(work: Work, each: Executed) -> None:
 
 def _setup_script(work: Work, each: Executed) -> None:
     """`python setup.py install`, which takes what `pip install .` takes."""
+    from mllint.image.effects import projects
+
     found = environments.interpreter_of(work, each, each.words[0].value)
     if not isinstance(found, Interpreter):
         work.unsure(each, f"which Python {each.words[0].value} is nobody knows", "files", "programs", "distributions")

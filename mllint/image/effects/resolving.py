@@ -6,7 +6,6 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from mllint.image import python
-from mllint.image.effects import conda, projects
 from mllint.image.effects.environments import active_environment, interpreter_of, uv_python
 from mllint.image.effects.targets import Gap, Target, applies, finish, is_set, note, pinned, target_of
 from mllint.image.events import Distribution, Interpreter
@@ -27,6 +26,8 @@ _NAME_ALONE = regex(r"(?P<name>[A-Za-z0-9][\w.-]*)==[\w.+-]*")
 
 def install(work: Work, call: Install) -> None:
     """Write what a call installs into the log."""
+    from mllint.image.effects import conda, projects
+
     if call.verb in ("wheel", "download"):
         _wheels(work, call)
         return
@@ -59,6 +60,8 @@ def _given(call: Install, *names: str) -> Value | None:
 
 
 def _pip_target(work: Work, call: Install) -> Target | Unknown | None:
+    from mllint.image.effects import projects
+
     each = call.executed
     chosen = _given(call, "--python")
     program = each.words[0].value
@@ -139,6 +142,8 @@ def _own_environment(work: Work, call: Install) -> Interpreter | None:
 
 def requested(work: Work, call: Install, target: Target) -> None:
     """What the command line and the files name, by the markers that hold here."""
+    from mllint.image.effects import projects
+
     read = work.stage.closure(call)
     gaps = [Gap(f"{path} is not known") for path in read.lost]
     for word, asked in zip(call.operands, call.requirements, strict=False):
@@ -171,6 +176,8 @@ def _asked(
     where: tuple[str, RequirementsFile] | None,
 ) -> list[Gap]:
     """Note one requirement; gives what of it is not known."""
+    from mllint.image.effects import projects
+
     if isinstance(line, Invalid):
         return [Gap("a requirement is not valid")]
     place = (where[1].source, line.span) if where is not None else None

@@ -9,7 +9,6 @@ from mllint.image.installing.indexed import view_at
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
 from mllint.image.view import Node
-from mllint.sources import project_setup, pyproject
 from mllint.sources.requirements import Constraint, Editable, Include, Requirement
 
 if TYPE_CHECKING:
@@ -181,6 +180,8 @@ class _Reader:
 
     def opened(self, folder: str) -> Iterator[tuple[str, str]]:
         """The files that the metadata of a project name, each with who names it."""
+        from mllint.sources import project_setup, pyproject
+
         inputs = self.stage.build.context.inputs
         source = self.text(posixpath.join(folder, "pyproject.toml"))
         found = inputs.parsed(source, pyproject.parse) if source is not None else None
@@ -215,6 +216,8 @@ class _Reader:
 
     def is_virtual(self, folder: str) -> bool:
         """Whether the folder holds no package that uv would build."""
+        from mllint.sources import pyproject
+
         source = self.text(posixpath.join(folder, "pyproject.toml"))
         found = self.stage.build.context.inputs.parsed(source, pyproject.parse) if source is not None else None
         if found is None or found.build_system is None:
