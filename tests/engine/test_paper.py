@@ -83,8 +83,8 @@ def images(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Future[Image]]]:
     """The images of the contexts that are asked for, built two at a time."""
-    calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
-    names = [call.params["context"] for call in calls if "context" in call.params]
+    own = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    names = [item.callspec.params["context"] for item in own if "context" in item.callspec.params]
     references = sorted({name for context in names for name in bases(paper(context, no_config=True))})
     standins = {base(name) for name in references if engine.is_standin(base(name))}
     config = tmp_path_factory.mktemp("bases") / ".mllint.yaml"
