@@ -191,7 +191,7 @@ def test_yaml_anchors_and_merges(tmp_path):
         ("bases: {a: {complete: all}}\n", '1:23: "complete" must be true or false, not a string'),
         ("bases: {a: {libc: bsd}}\n", '1:19: "libc" must be one of glibc, musl, not "bsd"'),
         ("build-args: {A: [1]}\n", '1:17: "A" must be a string, not a list'),
-        ("build-args: {A: }\n", '1:17: "A" must be a string, not nothing'),
+        ("build-args: {A: }\n", '1:16: "A" must be a string, not nothing'),
         ("context: a\nselect: []\ncontext: b\n", '3:1: "context" is given twice'),
         ("- select\n", '1:1: "mllint" must be a table, not a list'),
         ("context: !env X\n", '1:15: "context" must be a string, not a value with a tag'),

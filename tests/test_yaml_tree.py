@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mllint.sources.yaml_tree import read_yaml
@@ -41,6 +41,7 @@ def test_spans():
 
 
 @settings(max_examples=200, deadline=None)
+@example(text="{a: }")
 @given(text=st.lists(FRAGMENTS, max_size=25).map("".join))
 def test_libyaml_and_python_give_the_same_places(text):
     (root, problems), (root_of_python, problems_of_python) = both(text)

@@ -86,7 +86,9 @@ class _Tree:
         documents = 0
         while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
             if isinstance(event, yaml.ScalarEvent):
-                self.add(self.scalar(event, loader.resolve), _span(event).end, event.anchor)
+                node = self.scalar(event, loader.resolve)
+                end = _span(event).end if _span(event).start < _span(event).end else node.span.end
+                self.add(node, end, event.anchor)
             elif isinstance(event, yaml.CollectionStartEvent):
                 self.open.append(_Open(event))
                 if len(self.open) > MAX_DEPTH:
@@ -126,6 +128,10 @@ class _Tree:
         if tag is None or tag == "!":
             tag = resolve(yaml.ScalarNode, event.value, event.implicit)
         span = self.span(event, _span(event).end)
+        if span.start == span.end:
+            # libyaml puts a value that is not there in front of what comes next, Python behind what came before.
+            at = len(self.text[: span.start].rstrip())
+            span = Span(at, at)
         if event.style in ("|", ">"):
             span = Span(span.start, span.start + len(self.text[span.start : span.end].rstrip()))
         return Node(_KINDS.get(tag, "tagged"), span, event.value)
