@@ -90,7 +90,7 @@ def _rows() -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]], re.Pattern
 
 
 def _is_wanted(build: Build, row: dict[str, Any]) -> bool:
-    if "wanted" in row and re.search(row["wanted"], _said(build)):
+    if "wanted" in row and re.search(row["wanted"], instructions(build)):
         return True
     if "project" not in row:
         return False
@@ -98,7 +98,7 @@ def _is_wanted(build: Build, row: dict[str, Any]) -> bool:
     return any(text is not None and re.search(row["project"], text.text) for text in texts)
 
 
-def _said(build: Build) -> str:
+def instructions(build: Build) -> str:
     """The Dockerfile, its bases, and the names of what it installs from files."""
     bases = [stage.base.text for stage in build.stages]
     names = [

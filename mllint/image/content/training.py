@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image.content.ballast import find_ballast
+from mllint.image.content.ballast import find_ballast, instructions
 from mllint.image.copies import relative
 from mllint.patterns import regex
 
@@ -106,19 +106,7 @@ def _row(kind: str, name: str) -> dict[str, Any] | None:
 
 
 def _is_wanted(stage: Stage, row: dict[str, Any]) -> bool:
-    return "wanted" in row and re.search(row["wanted"], _instructions(stage)) is not None
-
-
-def _instructions(stage: Stage) -> str:
-    build = stage.build
-    keys = [
-        line.key or ""
-        for each in build.stages
-        for step in each.steps
-        for install in step.installs
-        for _, line in each.closure(install).lines()
-    ]
-    return "\n".join([build.source.text, *(each.base.text for each in build.stages), *keys])
+    return "wanted" in row and re.search(row["wanted"], instructions(stage.build)) is not None
 
 
 def _second_formats(files: Sequence[Entry]) -> Iterator[Entry]:

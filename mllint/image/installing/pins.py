@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mllint import facts
 from mllint.image.values import Unknown
 from mllint.patterns import regex
+from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement
 
 if TYPE_CHECKING:
@@ -103,27 +104,4 @@ _MACHINES = ("x86_64", "aarch64")
 
 def is_for_linux(marker: str) -> bool:
     """Whether an environment marker can hold in a Linux image, with some Python from 3.7 on and some machine."""
-    from packaging.markers import InvalidMarker, Marker
-
-    try:
-        parsed = Marker(marker)
-    except InvalidMarker:
-        return True
-    return any(parsed.evaluate(_environment(python, machine)) for python in _PYTHONS for machine in _MACHINES)
-
-
-def _environment(python: str, machine: str) -> dict[str, str]:
-    return {
-        "extra": "",
-        "implementation_name": "cpython",
-        "implementation_version": f"{python}.0",
-        "os_name": "posix",
-        "platform_machine": machine,
-        "platform_python_implementation": "CPython",
-        "platform_release": "",
-        "platform_system": "Linux",
-        "platform_version": "",
-        "python_full_version": f"{python}.0",
-        "python_version": python,
-        "sys_platform": "linux",
-    }
+    return any(holds(marker, Environment(f"{python}.0", machine)) for python in _PYTHONS for machine in _MACHINES)
