@@ -1,13 +1,14 @@
 # make demo   lint the broken fixture and show the findings
 # make test   style, types and all tests
 # make engine start a Docker engine (as root on Debian) and get the base images of the tests that build images
+# make faults build and run each fault of fixtures/inference, broken and repaired, and write the tables of README.md
 # make bench  start-up and throughput beside other linters
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint engine bench clean
+.PHONY: demo test lint engine faults bench clean
 
 demo: $(READY)
 	@$(BIN)/python tests/demo.py
@@ -24,6 +25,9 @@ lint: $(READY)
 engine:
 	@tests/engine/start.sh
 	@tests/engine/bases.sh
+
+faults: $(READY) engine
+	$(BIN)/python tests/engine/faults.py --write
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,8 +11,7 @@ from mllint import catalogue, config
 from mllint.config import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
 
 class Choices(NamedTuple):
@@ -25,6 +26,37 @@ class Choices(NamedTuple):
     config: Path | None = None
     """This file instead of the nearest one of each input."""
     no_config: bool = False
+
+    @classmethod
+    def made(
+        cls,
+        here: Path,
+        *,
+        select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        preset: str | None = None,
+        context: Path | str | None = None,
+        target: str | None = None,
+        build_args: Mapping[str, str] | None = None,
+        config: Path | str | None = None,
+        no_config: bool = False,
+    ) -> Choices:
+        """The choices of a caller in the folder `here`, which paths are relative to."""
+        return cls(
+            tuple(select),
+            tuple(ignore),
+            preset,
+            lexical(here, context) if context is not None else None,
+            target,
+            build_args or {},
+            lexical(here, config) if config is not None else None,
+            no_config,
+        )
+
+
+def lexical(here: Path, path: Path | str) -> Path:
+    """An absolute path without `.` and `..`, links left as they are."""
+    return Path(os.path.normpath(here / path))
 
 
 class SettingsLookup:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mllint.findings import Severity
     from mllint.sources.nodes import Node
+    from mllint.verification.configuration import Verify
 
 YAML_FILES = (".mllint.yaml", ".mllint.yml")
 PRESETS = ("default", "strict", "all")
@@ -133,6 +134,8 @@ class Settings(NamedTuple):
     """By image pattern, as `registry.example/ml-py311:*`."""
     dockerfiles: Mapping[str, Overrides] = MappingProxyType({})
     """By glob; where several match, the later ones win."""
+    verify: Verify | None = None
+    """What `mllint verify` builds and runs, where the configuration says it."""
 
     def for_dockerfile(self, path: str) -> Settings:
         """The settings for a Dockerfile, given by its path relative to `root` with forward slashes."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mllint.sources.nodes import Node
     from mllint.sources.text import Source
+    from mllint.verification.configuration import Verify
 
     Read = Callable[["Reader", Node, Node], Any]
 
@@ -114,6 +115,13 @@ class Reader:
         return self.table(key, node, lambda glob, table: Overrides(**self.options(glob, table, _OVERRIDES)))
 
 
+def _verify(reader: Reader, key: Node, node: Node) -> Verify:
+    # Of no concern to those who only check.
+    from mllint.verification.configuration import read
+
+    return read(reader, key, node)
+
+
 def _one_of(choices: Collection[str]) -> Read:
     return lambda reader, key, node: reader.choice(key, node, choices)
 
@@ -136,6 +144,7 @@ OPTIONS: dict[str, Read] = {
     **_OVERRIDES,
     "bases": Reader.bases,
     "dockerfiles": Reader.dockerfiles,
+    "verify": _verify,
 }
 _BASE: dict[str, Read] = {
     "like": Reader.string,

@@ -117,7 +117,7 @@ class Contexts:
 
     def _tree(self, root: Path) -> Tree:
         if root not in self._trees:
-            self._trees[root] = Tree(root)
+            self._trees[root] = Tree(root, self.inputs.given)
         return self._trees[root]
 
     def _composed(self, path: Path) -> tuple[Path, Path, list[Build]] | None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mllint import catalogue, checks, suppressions
-from mllint.findings import Finding, Report, Undecided
+from mllint.findings import Edit, Finding, Report, Undecided
 from mllint.image.build import Build
 from mllint.image.stage import Stage
+from mllint.sources.generated import is_generated, made_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +67,7 @@ class _File:
         entry = catalogue.rules()[rule]
         for finding in found:
             severity = self.severity.get(rule) or finding.severity or entry.severity
-            yield finding._replace(rule=entry, severity=severity)
+            yield _without_edits_of_generated(finding._replace(rule=entry, severity=severity))
 
     def shows(self, finding: Finding) -> bool:
         """Whether the preset has a case as mild as this."""
@@ -198,6 +199,20 @@ def _concerns(rule: str, subject: object) -> bool:
     """Whether a rule has something to say of a subject: the inside of a Windows image is another world."""
     is_windows = isinstance(subject, Stage) and subject.is_windows
     return not is_windows or catalogue.rules()[rule].family in _ANY_SYSTEM
+
+
+def _without_edits_of_generated(finding: Finding) -> Finding:
+    """What a program writes is changed where the program reads it."""
+    edits = finding.fix.edits if finding.fix else ()
+    source = next((each.location.source for each in edits if isinstance(each, Edit) and _is_generated(each)), None)
+    if source is None:
+        return finding
+    inputs = " and ".join(made_from(source)) or "what it is made from"
+    return finding._replace(fix=None, repair=f"{finding.repair}; {source.path} is generated: change {inputs}")
+
+
+def _is_generated(edit: Edit) -> bool:
+    return is_generated(edit.location.source)
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:

@@ -6,18 +6,20 @@ import io
 import tarfile
 import uuid
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mllint.describe import Files, base_of, search_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from _typeshed import WriteableBuffer
     from docker import DockerClient
 
     from mllint.config import Base
 
+_LABELS = MappingProxyType({"mllint": "describe"})
 _TIMEOUT = 300
 """Seconds that the engine may be silent."""
 
@@ -55,7 +57,7 @@ def describe(image: str) -> Base:
     except docker.errors.DockerException as error:
         raise EngineError(_unreachable(error)) from error
     try:
-        return _described(client, image)
+        return described(client, image)
     except docker.errors.ImageNotFound as error:
         raise EngineError(f"{image} is not on this machine, pull it first: docker pull {image}") from error
     except docker.errors.APIError as error:
@@ -72,18 +74,20 @@ def _unreachable(error: Exception) -> str:
     return "no Docker engine answers: start Docker, or name the engine in the variable DOCKER_HOST"
 
 
-def _described(client: DockerClient, image: str) -> Base:
+def described(client: DockerClient, image: str, labels: Mapping[str, str] = _LABELS) -> Base:
+    """The same by an engine that is connected already; the container that is made of the image gets the labels. Raises
+    docker.errors.APIError, tarfile.TarError and what the connection raises."""
     found = client.images.get(image)
     config = found.attrs["Config"] or {}
     files = Files(search_path(config))
-    with _container(client, found.id) as name:
+    with _container(client, found.id, labels) as name:
         # In pieces: an image may be larger than the memory.
         files.read(io.BufferedReader(_Stream(client.api.export(name))))
     return base_of(config, files, found.attrs.get("Architecture", ""))
 
 
 @contextmanager
-def _container(client: DockerClient, image: str) -> Iterator[str]:
+def _container(client: DockerClient, image: str, labels: Mapping[str, str]) -> Iterator[str]:
     """The name of a container that is made of an image and never started; it is gone afterwards."""
     from docker.errors import NotFound
 
@@ -91,7 +95,7 @@ def _container(client: DockerClient, image: str) -> Iterator[str]:
     name = f"mllint-describe-{uuid.uuid4().hex}"
     try:
         # An image without a command makes no container, so it is given one.
-        client.api.create_container(image, command=["/"], name=name, labels={"mllint": "describe"})
+        client.api.create_container(image, command=["/"], name=name, labels=dict(labels))
         yield name
     finally:
         with suppress(NotFound):

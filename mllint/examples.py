@@ -22,7 +22,7 @@ from mllint.findings import Severity
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mllint.catalogue import Rule
@@ -110,12 +110,47 @@ def validate(rule: Rule, examples: Sequence[Case]) -> None:
 
 def run(case: Case, rule: Rule, folder: Path) -> list[str]:
     """Write a case into an empty folder, lint it, and say what is not as the case has it, a line each. All rules and
-    their strictest cases are on, unless the case has a `.mllint.yaml` that names a preset."""
-    from mllint import lint
+    their strictest cases are on, unless the case has a `.mllint.yaml` that names a preset.
+
+    A case that has files after a fix is repaired by the fixes of its own rule alone, which bring no other finding."""
+    from mllint import fix, lint
 
     case.write(folder)
     names_preset = any(file.path == ".mllint.yaml" and b"preset:" in file.content for file in case.files)
-    return failures(case, rule, lint([folder], preset=None if names_preset else "all", cwd=folder))
+    preset = None if names_preset else "all"
+    failed = failures(case, rule, lint([folder], preset=preset, cwd=folder))
+    if failed or not case.fixed:
+        return failed
+    fixed = fix([folder], unsafe=True, write=False, select=[rule.id], preset=preset, cwd=folder)
+    after = {change.path: change.after for change in fixed.changes}
+    before, then = (lint([folder], cwd=folder, given=given) for given in (None, after))
+    return [
+        *_unlike(case, {change.name: change.after for change in fixed.changes}),
+        *_refusals(fixed.report),
+        *_brought(before, then),
+    ]
+
+
+def _unlike(case: Case, after: Mapping[str, bytes]) -> Iterator[str]:
+    """How the files that repairs change differ from those of the case."""
+    wanted = {file.path: file.content for file in case.fixed}
+    for path in sorted(wanted.keys() | after.keys()):
+        lines = (content.get(path, b"").decode("utf-8", "replace").split("\n") for content in (wanted, after))
+        difference = _difference(*lines) if wanted.get(path) != after.get(path) else []
+        yield from (f"{path} after the fix: {line}" for line in difference)
+
+
+def _brought(before: Report, after: Report) -> Iterator[str]:
+    """The findings of rules that had none before the fix."""
+    known = {finding.rule for finding in before.findings}
+    for finding in after.findings:
+        if finding.rule not in known:
+            yield f"the fix brings {_line(finding)}"
+
+
+def _refusals(report: Report) -> Iterator[str]:
+    for finding, reason in report.refused:
+        yield f"the fix of {_line(finding)} was undone: {reason}"
 
 
 def failures(case: Case, rule: Rule, report: Report) -> list[str]:

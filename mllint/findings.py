@@ -60,19 +60,31 @@ class Related(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """Replace a span of a file by a text; with no span, create the file `path` with the text."""
+    """Put another text in the place of what stands at a location; an empty location is where text is put in."""
+
+    location: Location
+    text: str
+
+    @property
+    def path(self) -> str:
+        return self.location.path
+
+
+class NewFile(NamedTuple):
+    """Make a file that is not there yet, with `path` as reports name it."""
 
     path: str
-    span: Span | None
     text: str
 
 
 class Fix(NamedTuple):
-    """Edits applied all or none. *Safe* cannot break a working image nor change what it is meant to do."""
+    """Edits applied all or none. *Safe* cannot break a working image nor change what it is meant to do; *unsafe* wants
+    a look."""
 
     applicability: Literal["safe", "unsafe"]
     title: str
-    edits: tuple[Edit, ...]
+    """What it does, in the imperative: `pin to python:3.11.15-slim-bookworm`."""
+    edits: tuple[Edit | NewFile, ...]
 
 
 class Finding(NamedTuple):
@@ -107,6 +119,13 @@ class Undecided(NamedTuple):
     message: str
 
 
+class Refused(NamedTuple):
+    """A finding whose fix was undone, as it would have done harm; `reason` tells which."""
+
+    finding: Finding
+    reason: str
+
+
 class Report(NamedTuple):
     """The outcome of one run, in its final order."""
 
@@ -119,3 +138,6 @@ class Report(NamedTuple):
     """Findings hidden by comments in the files."""
     ignored: tuple[tuple[str, str], ...] = ()
     """What the configuration ignores and the reason it gives, where it gives one."""
+    repaired: tuple[Finding, ...] = ()
+    """What was found before and is repaired now, with the places of then, in the order of the repairs."""
+    refused: tuple[Refused, ...] = ()

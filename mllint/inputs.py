@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from mllint.findings import InputError
 from mllint.sources import dockerfile as dockerfiles
 from mllint.sources import requirements
 from mllint.sources.pip_encoding import decode
+from mllint.sources.requirements import Invalid
 from mllint.sources.text import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mllint.sources.dockerfile import Dockerfile
     from mllint.sources.requirements import RequirementsFile
@@ -32,18 +35,20 @@ class Unreadable(Exception):
 class Inputs:
     """Reads and parses the files of one run; `errors` are those that a user asked for and that could not be read."""
 
-    def __init__(self, cwd: Path) -> None:
+    def __init__(self, cwd: Path, given: Mapping[Path, bytes] = MappingProxyType({})) -> None:
+        """`given` are bytes to use for paths instead of the files (standard input, an unsaved buffer, a repair)."""
         self.cwd = cwd
         self.errors: list[InputError] = []
-        self._given: dict[Path, bytes] = {}
+        self._given = given
         self._dockerfiles: dict[Path, Dockerfile | None] = {}
         self._requirements: dict[Path, RequirementsFile | None] = {}
         self._texts: dict[Path, Source | None] = {}
         self._parsed: dict[tuple[Source, object], Any] = {}
 
-    def give(self, path: Path, data: bytes) -> None:
-        """Use these bytes for a path instead of the file (standard input, an unsaved buffer)."""
-        self._given[path] = data
+    @property
+    def given(self) -> dict[Path, int]:
+        """The paths whose bytes were given, with how many they are."""
+        return {path: len(data) for path, data in self._given.items()}
 
     def kind(self, path: Path) -> Literal["file", "folder"] | None:
         """What a path leads to; None, with an entry in `errors`, where it cannot be looked at."""
@@ -55,6 +60,26 @@ class Inputs:
             self.fail(path, (error.strerror or str(error)).lower())
             return None
         return "folder" if stat.S_ISDIR(mode) else "file"
+
+    def exists(self, path: Path) -> bool:
+        """Whether there is anything at a path."""
+        return path in self._given or os.path.lexists(path)
+
+    def data(self, path: Path) -> bytes:
+        """The content of a file. Raises Unreadable."""
+        return self._bytes(path, allow_nul=True)
+
+    def problems(self, path: Path) -> Counter[str]:
+        """What is wrong with the text of a Dockerfile or requirements file that was parsed in this run."""
+        dockerfile, requirements = self._dockerfiles.get(path), self._requirements.get(path)
+        found: list[str] = []
+        if dockerfile is not None:
+            unknown = {each.keyword for each in dockerfile.instructions} - dockerfiles.KEYWORDS
+            found += [problem.message for problem in dockerfile.problems]
+            found += [f"{keyword} is no instruction" for keyword in unknown]
+        if requirements is not None:
+            found += [line.message for line in requirements.lines if isinstance(line, Invalid)]
+        return Counter(found)
 
     def display(self, path: Path) -> str:
         """How reports name a path: relative to the working directory where it lies below it, with forward slashes."""

@@ -47,13 +47,13 @@ MISSING_MODULE = Finding(
         Related(at(REQUIREMENTS, "fastapi==0.109.0"), "this file is all that is installed"),
         Related(Location(DOCKERFILE, Span(_IMPORT.start - 8, _IMPORT.start)), "the probe starts here"),
     ),
-    fix=Fix("unsafe", "Install requests", (Edit("requirements.txt", Span(25, 25), "requests\n"),)),
+    fix=Fix("unsafe", "Install requests", (Edit(Location(REQUIREMENTS, Span(25, 25)), "requests\n"),)),
     rule=rule("ML302", "healthcheck-module-missing", Severity.ERROR, "runtime"),
 )
 CACHE_KEPT = Finding(
     _PIP,
     "pip leaves its cache in the layer",
-    fix=Fix("safe", "Add --no-cache-dir", (Edit("Dockerfile", Span(_INSTALL, _INSTALL), " --no-cache-dir"),)),
+    fix=Fix("safe", "Add --no-cache-dir", (Edit(Location(DOCKERFILE, Span(_INSTALL, _INSTALL)), " --no-cache-dir"),)),
     rule=rule("ML401", "pip-cache-kept", Severity.WARNING, "layers", "hadolint:DL3042"),
 )
 REPORT = Report(

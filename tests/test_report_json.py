@@ -8,7 +8,7 @@ import pytest
 import sample_reports as sample
 
 import mllint
-from mllint.findings import Edit, Finding, Fix, Location, Report, Severity
+from mllint.findings import Edit, Finding, Fix, Location, NewFile, Refused, Report, Severity
 from mllint.report.json import render
 from mllint.sources.text import Source, Span
 
@@ -72,13 +72,26 @@ def test_everything_beside_the_findings():
             {"path": "Dockerfile.gpu", "line": 1, "message": "which Python the base has"},
             {"path": "Dockerfile.gpu", "line": 9, "message": "what build.sh installs"},
         ],
-        "summary": {"error": 1, "warning": 1, "info": 0, "style": 0, "files": 2, "fixable": 2, "suppressed": 1},
+        "repaired": [],
+        "refused": [],
+        "summary": {
+            "error": 1,
+            "warning": 1,
+            "info": 0,
+            "style": 0,
+            "files": 2,
+            "repaired": 0,
+            "fixable": 2,
+            "suppressed": 1,
+        },
     }
 
 
 def test_keys_come_in_the_documented_order():
     parsed = content(sample.REPORT)
-    assert list(parsed) == ["schema", "tool_version", "findings", "errors", "undecided", "summary"]
+    assert list(parsed) == [
+        "schema", "tool_version", "findings", "errors", "undecided", "repaired", "refused", "summary",
+    ]  # fmt: skip
     assert list(parsed["findings"][0])[:9] == [
         "rule", "name", "severity", "message", "path", "line", "column", "end_line", "end_column",
     ]  # fmt: skip
@@ -97,21 +110,38 @@ def test_an_empty_report_has_every_key():
         "findings": [],
         "errors": [],
         "undecided": [],
-        "summary": {"error": 0, "warning": 0, "info": 0, "style": 0, "files": 0, "fixable": 0, "suppressed": 0},
+        "repaired": [],
+        "refused": [],
+        "summary": {
+            "error": 0,
+            "warning": 0,
+            "info": 0,
+            "style": 0,
+            "files": 0,
+            "repaired": 0,
+            "fixable": 0,
+            "suppressed": 0,
+        },
     }
 
 
 def test_an_edit_that_creates_a_file_has_no_place():
-    new_file = Fix("safe", "Add a .dockerignore", (Edit(".dockerignore", None, ".git\n"),))
+    new_file = Fix("safe", "Add a .dockerignore", (NewFile(".dockerignore", ".git\n"),))
     parsed = content(Report((sample.CACHE_KEPT._replace(fix=new_file),)))
     assert parsed["findings"][0]["fix"]["edits"] == [
         {"path": ".dockerignore", "line": None, "column": None, "end_line": None, "end_column": None, "text": ".git\n"}
     ]
 
 
-def test_a_fix_of_a_file_that_the_report_does_not_hold_is_left_out():
-    elsewhere = Fix("safe", "Pin it", (Edit("constraints.txt", Span(0, 0), "numpy<2\n"),))
-    assert content(Report((sample.CACHE_KEPT._replace(fix=elsewhere),)))["findings"][0]["fix"] is None
+def test_what_was_repaired_and_what_was_not_is_listed():
+    report = Report((), repaired=(sample.CACHE_KEPT,), refused=(Refused(sample.MISSING_MODULE, "it would break it"),))
+    parsed = content(report)
+    assert parsed["repaired"] == [
+        {"rule": "ML401", "path": "Dockerfile", "line": 3, "column": 1, "title": "Add --no-cache-dir"}
+    ]
+    assert parsed["refused"][0]["rule"] == "ML302"
+    assert parsed["refused"][0]["reason"] == "it would break it"
+    assert parsed["summary"]["repaired"] == 1
 
 
 def test_columns_count_code_points():
@@ -124,7 +154,7 @@ def test_columns_count_code_points():
 @pytest.mark.parametrize("secret", ["hf_" + "aB3dE6gH9j" * 4, "AKIA" + "2B4D6F8H1J3L5N7P"])
 def test_credentials_are_masked_everywhere(secret):
     source = Source("Dockerfile", f"ENV X={secret}\n")
-    fix = Fix("unsafe", f"Remove {secret}", (Edit("Dockerfile", Span(0, 4), f"ARG X={secret}\n"),))
+    fix = Fix("unsafe", f"Remove {secret}", (Edit(Location(source, Span(0, 4)), f"ARG X={secret}\n"),))
     place = Location(source, Span(0, 3))
     finding = Finding(place, f"{secret} is in the image", fix=fix, rule=sample.CACHE_KEPT.rule)
     out = render(Report((finding,)))

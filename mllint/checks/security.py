@@ -7,7 +7,8 @@ from functools import cache
 
 from mllint import facts, masking
 from mllint.checks import check
-from mllint.findings import Finding, Location, Severity
+from mllint.checks.context.ignore_fixes import keeping_out, listed
+from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image import mounts
 from mllint.image.build import Build
 from mllint.image.context import Entry
@@ -53,7 +54,12 @@ def root_user(stage: Stage) -> Iterator[Finding]:
     # Without a process it is a base or a toolbox: those who build on it or work in it decide.
     serves = process is not None and not _is_idle(process)
     finding = _as_root(stage, stage.last("USER"), process.instruction if process else stage.instruction)
-    yield finding if serves else finding._replace(severity=Severity.INFO, is_strict=True)
+    if not serves:
+        yield finding._replace(severity=Severity.INFO, is_strict=True)
+        return
+    from mllint.checks import user_fixes
+
+    yield finding._replace(fix=user_fixes.as_user(stage))
 
 
 def _as_root(stage: Stage, step: Step | None, start: Instruction) -> Finding:
@@ -187,7 +193,9 @@ def _credential_files(stage: Stage, copy: Copy, source: CopySource, seen: set[st
     written = f"{copy.step.instruction.keyword} {source.word.text}"
     message = f"{written} brings {named}{more} into the image: whoever can pull it can read them"
     repair = f"add to .dockerignore: {' '.join(list(found)[:10])}"
-    yield Finding(Location(stage.build.source, source.word.span), message, repair)
+    edits = keeping_out(stage.build, found, found)
+    fix = Fix("unsafe", f"keep {listed(list(found))} out of the build", edits) if edits is not None else None
+    yield Finding(Location(stage.build.source, source.word.span), message, repair, fix=fix)
 
 
 def _credential_kind(stage: Stage, entry: Entry) -> str | None:

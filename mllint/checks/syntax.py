@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
-from mllint.findings import Finding, Location
+from mllint.edits import insert, replace
+from mllint.findings import Finding, Fix, Location
 from mllint.patterns import regex
 from mllint.sources.dockerfile import KEYWORDS, Dockerfile, Instruction
 from mllint.sources.text import Span
 
 _OWN_FRONTEND = regex(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@]|$)")
+_NO_UNIT = regex(r"--(?:interval|timeout|start-period|start-interval)=[1-9]\d*")
 _TEMPLATE_MARK = regex(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)|<%.*?(?:%>|$)|<<\w+>>|%%\w+%%")
 
 
@@ -24,8 +26,17 @@ def syntax_error(dockerfile: Dockerfile) -> Iterator[Finding]:
         yield Finding(Location(dockerfile.source, mark), message, "render the template, and check what comes out")
         return
     for problem in dockerfile.problems:
-        yield Finding(Location(dockerfile.source, problem.span), f"{problem.message}: the build stops here")
+        where = Location(dockerfile.source, problem.span)
+        yield Finding(where, f"{problem.message}: the build stops here", fix=_in_seconds(where))
     yield from _without_from(dockerfile)
+
+
+def _in_seconds(where: Location) -> Fix | None:
+    """The unit that a duration of a health check lacks."""
+    written = where.source.slice(where.span)
+    if _NO_UNIT.fullmatch(written) is None:
+        return None
+    return Fix("unsafe", f"write {written}s", (insert(where.source, where.span.end, "s"),))
 
 
 def _without_from(dockerfile: Dockerfile) -> Iterator[Finding]:
@@ -65,18 +76,47 @@ def _unknown(dockerfile: Dockerfile, row: Sequence[Instruction], what: str = "th
         yield Finding(where, f"{written} is no instruction, nor is any line below: this is no Dockerfile")
         return
     more = f", nor what begins the next {_counted(len(row) - 1, 'line')}" if len(row) > 1 else ""
-    yield Finding(where, f"{written} is no instruction{more}: {what} stops here", _repair(dockerfile, row))
+    message = f"{written} is no instruction{more}: {what} stops here"
+    yield Finding(where, message, _repair(dockerfile, row), fix=_renamed(row) or _continued(dockerfile, row))
 
 
 def _counted(number: int, noun: str) -> str:
     return noun if number == 1 else f"{number} {noun}s"
 
 
-def _repair(dockerfile: Dockerfile, row: Sequence[Instruction]) -> str:
+def _near(row: Sequence[Instruction]) -> list[str]:
+    """The instructions that may be meant."""
     import difflib
 
-    near = difflib.get_close_matches(row[0].keyword, sorted(KEYWORDS), 1, 0.7)
-    if near and len(row) == 1:
+    return difflib.get_close_matches(row[0].keyword, sorted(KEYWORDS), 2, 0.7) if len(row) == 1 else []
+
+
+def _renamed(row: Sequence[Instruction]) -> Fix | None:
+    """The one instruction that can be meant, in capitals where they stand there."""
+    near = _near(row)
+    if len(near) != 1:
+        return None
+    source, span = row[0].source, row[0].keyword_span
+    meant = near[0] if source.slice(span).isupper() else near[0].lower()
+    return Fix("unsafe", f"write {meant}", (replace(source, span, meant),))
+
+
+def _continued(dockerfile: Dockerfile, row: Sequence[Instruction]) -> Fix | None:
+    """The marks that continue the instruction above, where the lines directly below it are set in."""
+    source = dockerfile.source
+    at = next((at for at, each in enumerate(dockerfile.instructions) if each is row[0]), 0)
+    lines = [*dockerfile.instructions[at - 1 : at], *row[:-1]]
+    if not at or row[0].span.start == source.line_starts[row[0].start_line - 1]:
+        return None
+    if any(one.end_line + 1 != other.start_line for one, other in zip(lines, row, strict=True)) or lines[0].heredocs:
+        return None
+    edits = tuple(insert(source, source.line_span(each.end_line).end, f" {dockerfile.escape}") for each in lines)
+    return Fix("unsafe", f"continue the line above with {dockerfile.escape}", edits)
+
+
+def _repair(dockerfile: Dockerfile, row: Sequence[Instruction]) -> str:
+    near = _near(row)
+    if near:
         return f"did you mean {near[0]}?"
     if row[0] is dockerfile.instructions[0]:
         return "begin the file with FROM and the image to build on"

@@ -3,8 +3,8 @@
 import posixpath
 from collections.abc import Iterator
 
-from mllint.checks import check
-from mllint.findings import Finding, Location, Related, Severity
+from mllint.checks import check, system_fixes
+from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image import programs
 from mllint.image.interpreter import is_python_program
 from mllint.image.packages import Install
@@ -40,8 +40,15 @@ def run_tool_missing(stage: Stage) -> Iterator[Finding]:
                 missing = absence.of_program(use, name)
                 if missing is not None and not _is_for_python(use, plain):
                     seen.add(plain)
-                    yield _running(stage, use.where(word), name, missing)
+                    found = _running(stage, use.where(word), name, missing)
+                    yield found._replace(fix=_fix(stage, step, use, plain))
             yield from _fetching(stage, use, seen)
+
+
+def _fix(stage: Stage, step: Step, use: Use, name: str) -> Fix | None:
+    if name == "sudo":
+        return system_fixes.without_sudo(stage, use)
+    return system_fixes.installed(stage, step, name, use.executed.command.span.start)
 
 
 def _is_for_python(use: Use, name: str) -> bool:
@@ -86,7 +93,9 @@ def _shell(stage: Stage, step: Step, seen: set[str]) -> Iterator[Finding]:
     if view.base.program(plain) == "absent" and programs.program(view, shell, path, state.directory) is None:
         seen.add(plain)
         where = Location(stage.build.source, word.span if word is not None else instruction.span)
-        yield _running(stage, where, shell, Absence(absence.is_verified(view, plain)))
+        found = _running(stage, where, shell, Absence(absence.is_verified(view, plain)))
+        is_own = word is not None and word.text in (f"/bin/{plain}", plain)
+        yield found._replace(fix=system_fixes.installed(stage, step, plain, instruction.span.start) if is_own else None)
 
 
 def _fetching(stage: Stage, use: Use, seen: set[str]) -> Iterator[Finding]:
@@ -101,7 +110,8 @@ def _fetching(stage: Stage, use: Use, seen: set[str]) -> Iterator[Finding]:
         message = f"{install.manager.name} needs git to fetch {text}, and {lack}"
         related = (Related(place, "it is asked for here"),) if place is not None else ()
         where = use.where(use.executed.words[0])
-        yield Finding(where, message, _repair(stage, "git"), related, severity=_severity(missing))
+        fix = _fix(stage, install.step, use, "git")
+        yield Finding(where, message, _repair(stage, "git"), related, fix, _severity(missing))
 
 
 def _with_git(stage: Stage, install: Install) -> Iterator[tuple[str, Location | None]]:

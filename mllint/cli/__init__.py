@@ -14,6 +14,7 @@ from mllint.cli.check import check
 from mllint.cli.explain import explain
 from mllint.cli.inspect import inspect
 from mllint.cli.rules import rules
+from mllint.cli.verify import verify
 
 app = typer.Typer(
     name="mllint",
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(check)
 app.command()(inspect)
+app.command()(verify)
 app.command()(explain)
 app.command()(rules)
 app.add_typer(base, name="base")

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mllint.discovery import Found
     from mllint.findings import Report
+    from mllint.fixing import Change
 
 _FORMATS = ("text", "json", "github")
 _FAIL_ON = ("error", "warning", "info", "style", "never")
@@ -70,6 +71,13 @@ def check(
     stdin_filename: Annotated[
         str, typer.Option(help="The path that standard input stands for.", metavar="PATH")
     ] = "Dockerfile",
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired safely.")] = False,
+    unsafe_fixes: Annotated[
+        bool, typer.Option("--unsafe-fixes", help="With --fix or --diff: also repairs that want a look.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what --fix would change, write nothing, exit with 1 if it is anything.")
+    ] = False,
     show_files: Annotated[
         bool, typer.Option("--show-files", help="Show what would be checked, and with which build context, then exit.")
     ] = False,
@@ -90,40 +98,81 @@ def check(
     one_of("--color", color, ("auto", "always", "never"))
     if preset is not None:
         one_of("--preset", preset, PRESETS)
+    if unsafe_fixes and not (fix or diff):
+        raise typer.BadParameter("says which repairs --fix or --diff is to make", param_hint="--unsafe-fixes")
     chosen, hidden = _selectors("--select", select), _selectors("--ignore", ignore)
     outputs = [_output(each, format) for each in output or ()]
     names, given = _inputs(paths or ["."], stdin_filename)
+    options = _Options(
+        select=chosen,
+        ignore=hidden,
+        preset=preset,
+        context=context,
+        target=target,
+        build_args=build_args(build_arg or ()),
+        config=config,
+        no_config=no_config,
+        given=given,
+    )
+    changes: tuple[Change, ...] = ()
     try:
         if show_files:
             _show(mllint.find(names, context=context, config=config, no_config=no_config))
             return
-        with _Progress(format == "text" and not quiet) as progress:
-            report = mllint.lint(
-                names,
-                select=chosen,
-                ignore=hidden,
-                preset=preset,
-                context=context,
-                target=target,
-                build_args=build_args(build_arg or ()),
-                config=config,
-                no_config=no_config,
-                given=given,
-                progress=progress,
-            )
+        if fix or diff:
+            report, changes = mllint.fix(names, unsafe=unsafe_fixes, write=not diff, **options)
+        else:
+            with _Progress(format == "text" and not quiet) as progress:
+                report = mllint.lint(names, progress=progress, **options)
     except ConfigError as error:
         typer.echo(error, err=True)
         raise typer.Exit(2) from None
     render = _Renderer(report, statistics, quiet)
     for form, path in outputs:
         render.write(form, path)
+    if diff:
+        _show_diff(report, changes, color)
+    if fix and given:
+        _pass_on(given, changes)
     if not any("=" not in each for each in output or ()):
-        sys.stdout.write(render(format, wants_color(color)))
+        # Where the repaired text is the output, the report goes beside it.
+        stream = sys.stderr if fix and given else sys.stdout
+        stream.write(render(format, wants_color(color, stream)))
     if format == "github":
         render.step_summary()
     if not quiet:
         _warn_of_old_tables()
     raise typer.Exit(_exit_code(report, fail_on))
+
+
+class _Options(TypedDict):
+    """The options that linting and repairing share."""
+
+    select: list[str]
+    ignore: list[str]
+    preset: str | None
+    context: Path | None
+    target: str | None
+    build_args: dict[str, str]
+    config: Path | None
+    no_config: bool
+    given: dict[Path, bytes]
+
+
+def _show_diff(report: Report, changes: Sequence[Change], color: str) -> NoReturn:
+    from mllint.report import diff, text
+
+    sys.stdout.write(diff.render(changes, color=wants_color(color, sys.stdout)))
+    sys.stderr.write(text.render_repairs(report, color=wants_color(color, sys.stderr)))
+    raise typer.Exit(2 if report.errors else int(bool(changes)))
+
+
+def _pass_on(given: dict[Path, bytes], changes: Sequence[Change]) -> None:
+    """Write what standard input became to standard output."""
+    (data,) = given.values()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(changes[0].after if changes else data)
+    sys.stdout.buffer.flush()
 
 
 def _warn_of_old_tables() -> None:

@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
 
 def one_of(option: str, value: str, allowed: Sequence[str]) -> None:
@@ -24,10 +25,10 @@ def build_args(values: Sequence[str]) -> dict[str, str]:
     return {name: value if equals else os.environ.get(name, "") for name, equals, value in pairs}
 
 
-def wants_color(choice: str) -> bool:
-    """Whether to colour what goes to standard output: auto, always or never."""
+def wants_color(choice: str, stream: TextIO = sys.stdout) -> bool:
+    """Whether to colour what goes to a stream: auto, always or never."""
     if choice != "auto":
         return choice == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from mllint.inputs import Inputs
@@ -25,10 +26,14 @@ class Entry(NamedTuple):
 
 
 class Tree:
-    """A folder on disk, looked at once and only where somebody asks."""
+    """A folder on disk, looked at once and only where somebody asks; `given` are files that a run takes as if they lay
+    in it, with their sizes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, given: Mapping[Path, int] = MappingProxyType({})) -> None:
         self.root = root
+        self._given = {
+            path.relative_to(root).as_posix(): size for path, size in given.items() if path.is_relative_to(root)
+        }
         self._folders: dict[str, dict[str, Entry]] = {}
 
     def children(self, folder: str) -> Collection[Entry]:
@@ -49,16 +54,20 @@ class Tree:
 
     def _scan(self, folder: str) -> dict[str, Entry]:
         prefix = f"{folder}/" if folder else ""
-        found = []
+        found = {}
         try:
             with os.scandir(f"{self.root}/{folder}") as entries:
                 for each in entries:
                     is_folder = each.is_dir(follow_symlinks=False)
                     size = 0 if is_folder else each.stat(follow_symlinks=False).st_size
-                    found.append(Entry(prefix + each.name, each.name, is_folder, size))
+                    found[each.name] = Entry(prefix + each.name, each.name, is_folder, size)
         except OSError:
             return {}
-        return {entry.name: entry for entry in sorted(found)}
+        for path, size in self._given.items():
+            if path.startswith(prefix) and "/" not in path[len(prefix) :]:
+                name = path[len(prefix) :]
+                found[name] = Entry(path, name, False, size)
+        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Whether the tag of an image was ever published, by the tables of the images whose tags are known."""
+"""Which tags of an image were published, by the tables of the images whose tags are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mllint.image.releases import version_of
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from mllint.sources.reference import Reference
 
@@ -38,7 +38,41 @@ def missing_tag(reference: Reference) -> Missing | None:
     return _missing_python(match) if match else None
 
 
+def exact_tag(reference: Reference, without: Collection[str] = ()) -> str | None:
+    """The tag that names the patch release and the release of the distribution that a tag of `python` leaves open: the
+    newest ones of the table, but for releases of the distribution that do not do. None where nothing is open, or the
+    table does not tell."""
+    tag = reference.tag
+    match = _PYTHON.fullmatch(tag) if common_name(reference) == "python" and tag else None
+    if match is None:
+        return None
+    version = version_of(match["version"])
+    rows = [row for row in _rows_like(match) if match["suite"] == row["suite"] or row["suite"] not in without]
+    if len(version) > 2:
+        rows = [row for row in rows if version_of(row["first"]) <= version <= version_of(row["last"])]
+    if not rows or (match["slim"] and rows[0]["distro"] == "alpine"):
+        return None
+    newest = max(rows, key=lambda row: (version_of(row["last"]), _number(row)))
+    exact = _python_tag(match, match["version"] if len(version) > 2 else newest["last"], _suite_word(newest))
+    return exact if exact != tag else None
+
+
 # python
+
+
+def _rows_like(tag: re.Match[str]) -> list[dict[str, Any]]:
+    """The rows of a minor release on what a tag names of a distribution, which is Debian where it names nothing."""
+    minor, suite = version_of(tag["version"])[:2], tag["suite"]
+    rows = [row for row in _verified("python_images") if version_of(row["minor"]) == minor]
+    if suite in (None, "alpine"):
+        return [row for row in rows if (row["distro"] == "alpine") == bool(suite)]
+    return [row for row in rows if _suite_word(row) == suite]
+
+
+def _number(row: Mapping[str, Any]) -> tuple[int, ...]:
+    """The version of the distribution's release."""
+    named = facts.by("distro_releases", "suite").get(row["suite"], ())
+    return version_of(named[0]["version"] if named else row["suite"])
 
 
 def _missing_python(tag: re.Match[str]) -> Missing | None:
@@ -48,10 +82,7 @@ def _missing_python(tag: re.Match[str]) -> Missing | None:
         return None
     if suite is None or suite == "alpine":
         return _missing_release(tag, version, [row for row in rows if (row["distro"] == "alpine") == bool(suite)])
-    if suite.startswith("alpine"):
-        own = [row for row in rows if row["distro"] == "alpine" and f"alpine{row['suite']}" == suite]
-    else:
-        own = [row for row in rows if row["suite"] == suite]
+    own = [row for row in rows if _suite_word(row) == suite]
     if not own:
         return _missing_suite(tag, rows)
     return _outside(tag, version, own[0]) if len(version) > 2 else None

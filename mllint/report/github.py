@@ -6,7 +6,7 @@ from posixpath import join, normpath, relpath
 from typing import TYPE_CHECKING
 
 from mllint.findings import Severity
-from mllint.patterns import regex
+from mllint.report.markdown import escaped
 from mllint.report.shown import settled, shown, visible
 from mllint.report.summary import sentence
 
@@ -26,7 +26,6 @@ _LEVELS = {
 }
 _ROWS = 200
 _SUMMARY_BYTES = 1_000_000
-_MARKDOWN = regex(r"[\\`*_~\[\]|$]")
 _LONGEST_CELL = 1000
 
 
@@ -47,7 +46,7 @@ def render(report: Report, *, workspace: Path | None, directory: Path) -> str:
 
 def summary_markdown(report: Report) -> str:
     """The report as Markdown for GITHUB_STEP_SUMMARY: its outcome and a table of at most 200 rows, below 1 MiB."""
-    lines = [f"### mllint: {_escaped(sentence(report))}", ""]
+    lines = [f"### mllint: {escaped(sentence(report))}", ""]
     rows = [*_unread_rows(report), *_finding_rows(report)]
     if rows:
         lines += ["| Severity | Place | Rule | Finding |", "| --- | --- | --- | --- |"]
@@ -136,10 +135,4 @@ def _finding_rows(report: Report) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     whole = shown(text)
-    return _escaped(whole if len(whole) <= _LONGEST_CELL else whole[: _LONGEST_CELL - 1] + "…")
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown and HTML leave alone, also in a cell of a table."""
-    escaped = _MARKDOWN.sub(lambda match: f"\\{match[0]}", text)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped(whole if len(whole) <= _LONGEST_CELL else whole[: _LONGEST_CELL - 1] + "…")

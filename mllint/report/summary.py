@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.findings import Severity
-from mllint.report.shown import settled
+from mllint.report.shown import settled, visible
 
 if TYPE_CHECKING:
     from mllint.findings import Report
+
+_NAMED = 4
+"""Files that are named; more are counted."""
 
 
 class Totals(NamedTuple):
@@ -50,6 +53,15 @@ def sentence(report: Report) -> str:
     else:
         said = f"All checks passed: {files}{_remarks(counts)}"
     return "; ".join(filter(None, (said, unread)))
+
+
+def repairs(report: Report) -> str:
+    """What a run repaired: `3 findings in Dockerfile and requirements.txt`."""
+    *others, last = sorted({edit.path for finding in report.repaired if finding.fix for edit in finding.fix.edits})
+    where = f"{visible(', '.join(others))} and {visible(last)}" if others else visible(last)
+    if len(others) >= _NAMED:
+        where = f"{len(others) + 1} files"
+    return f"{count(len(report.repaired), 'finding')} in {where}"
 
 
 def count(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mllint.report.frame import frame
 from mllint.report.shown import settled, shown, visible
-from mllint.report.summary import count, sentence
+from mllint.report.summary import count, repairs, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +40,16 @@ def render(report: Report, *, color: bool, width: int, statistics: bool, quiet: 
         if report.undecided:
             blocks.append(_left_open(report.undecided))
         blocks += [f"Ignored by configuration: {shown(rule)} ({shown(why)})" for rule, why in report.ignored]
+        blocks += painter.repairs(report)
         blocks.append(sentence(report))
     return "".join(f"{block}\n" for block in blocks)
+
+
+def render_repairs(report: Report, *, color: bool) -> str:
+    """What repairs would do, in a few lines, without the findings."""
+    painter = _Painter(color, 0)
+    blocks = [*map(painter.unread, report.errors), *painter.repairs(report, "Would repair")]
+    return "".join(f"{block}\n" for block in blocks or ["Nothing to repair"])
 
 
 class _Painter:
@@ -82,6 +90,20 @@ class _Painter:
         line = f":{error.line}" if error.line is not None else ""
         place = self._paint(_BOLD, visible(error.path)) + line
         return f"{place} {self._paint(_COLORS['error'], 'error')} {shown(error.message)}"
+
+    def repairs(self, report: Report, done: str = "Repaired") -> Iterator[str]:
+        """What was repaired, a line a finding with its place before the repair, and what was undone."""
+        if report.repaired:
+            yield f"{done} {repairs(report)}:"
+        for finding in report.repaired:
+            yield f"  {self._repair(finding)}"
+        for finding, reason in report.refused:
+            yield f"Left as it is: {self._repair(finding)}: {shown(reason)}"
+
+    def _repair(self, finding: Finding) -> str:
+        title = finding.fix.title if finding.fix else ""
+        place = f"{visible(finding.location.path)}:{finding.location.start[0]}"
+        return f"{place} {self._paint(_BOLD, settled(finding)[0].id)} {shown(title)}"
 
     def _frame(self, place: Location, gutter: int) -> Frame:
         return frame(place.source, place.span, self._width - gutter - len(" | "))

@@ -4,8 +4,8 @@
 #
 #   bases.sh [--registry] [REFERENCE...]
 #
-#   REFERENCE     debian:bookworm*, python:3.11* or nvidia/cuda:12.4.1-{base,runtime}-ubuntu22.04; without one, those that
-#                 the tests and the contexts of fixtures/ name
+#   REFERENCE     debian:bookworm*, python:3.11* or nvidia/cuda:12.4.1-{base,runtime,cudnn-runtime}-ubuntu22.04;
+#                 without one, those that the tests and the contexts of fixtures/ name
 #   --registry    push them to the registry that registry.sh starts
 #
 # A stand-in says so: its label mllint.standin is debian, python or cuda. Its Python is not the patch release of the tag;
@@ -35,7 +35,7 @@ kind_of() {
     case $1 in
         debian:bookworm*) echo debian ;;
         python:3.11*) echo python ;;
-        nvidia/cuda:12.4.1-base-ubuntu22.04 | nvidia/cuda:12.4.1-runtime-ubuntu22.04) echo cuda ;;
+        nvidia/cuda:12.4.1-base-ubuntu22.04 | nvidia/cuda:12.4.1-*runtime-ubuntu22.04) echo cuda ;;
         *) fail "$1 cannot be pulled, and there is no stand-in for it" ;;
     esac
 }

@@ -70,6 +70,15 @@ class Engine:
         build_args: Mapping[str, str] | None = None,
     ) -> str:
         """Build an image with BuildKit and give its id; `dockerfile` is a path in the context. Raises BuildError."""
+        return self._build(context, dockerfile, target, build_args)[0]
+
+    def log(self, context: Path) -> str:
+        """Build an image and give what the build prints. Raises BuildError."""
+        return self._build(context, "Dockerfile", None, None)[1]
+
+    def _build(
+        self, context: Path, dockerfile: str, target: str | None, build_args: Mapping[str, str] | None
+    ) -> tuple[str, str]:
         with tempfile.TemporaryDirectory() as folder:
             id_file = Path(folder) / "id"
             command = ["docker", "build", "--progress=plain", f"--iidfile={id_file}", f"--file={context / dockerfile}"]
@@ -89,14 +98,16 @@ class Engine:
             )
             if finished.returncode:
                 raise BuildError(finished.stdout)
-            return id_file.read_text()
+            return id_file.read_text(), finished.stdout
 
-    def run(self, image: str, *argv: str) -> str:
+    def run(self, image: str, *argv: str, user: str | None = None) -> str:
         """Run a command in a container of its own (without `argv`, the image's) and give its standard output.
 
-        Raises docker.errors.ContainerError, with its standard error, if it exits with another status than 0.
+        `user` is another one than the image's. Raises docker.errors.ContainerError, with its standard error, if it
+        exits with another status than 0.
         """
-        output: bytes = self.client.containers.run(image, list(argv) or None, labels=self.labels, remove=True)
+        container = self.client.containers.run
+        output: bytes = container(image, list(argv) or None, labels=self.labels, remove=True, user=user)
         return output.decode()
 
     def remove_all(self) -> None:

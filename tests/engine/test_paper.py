@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import yaml
-from claims import Claim, claims, configuration, node_claims, program_claims, questions
-from probes import probe
 from standing import Row
 
 import mllint
@@ -22,6 +20,9 @@ from mllint.describe import document
 from mllint.engine_images import describe
 from mllint.image.values import Unknown
 from mllint.inspection import inspection
+from mllint.verification.claims import Claim, claims, configuration, node_claims, program_claims, questions
+from mllint.verification.comparing import differences
+from mllint.verification.probes import probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -126,20 +127,11 @@ def test_a_real_build(engine: Engine, images: dict[str, Future[Image]], context:
     said = claims(stage, inspected, asked)
     found = probe(engine, image.id, asked)
     known = {claim: value for claim, value in said.items() if not isinstance(value, Unknown)}
-    wrong = {claim: value for claim, value in known.items() if not agrees(claim, value, found.get(claim))}
+    wrong = differences(known, found)
     label = "stand-in" if image.is_standin else "real"
     table.append(Row(context, label, len(known), len(said) - len(known), len(wrong)))
-    assert not wrong, "\n".join(
-        f"{' '.join(claim)}: on paper {value!r}, in truth {found.get(claim)!r}" for claim, value in wrong.items()
-    )
+    assert not wrong, "\n".join(each.text for each in wrong)
     assert len(known) >= LEAST[context]
-
-
-def agrees(claim: Claim, value: Any, truth: Any) -> bool:
-    """A version of Python may be known without its patch release."""
-    if claim[0] in ("version of", "python") and isinstance(value, str) and isinstance(truth, str):
-        return truth == value or truth.startswith(f"{value}.")
-    return bool(value == truth)
 
 
 class Documented(NamedTuple):

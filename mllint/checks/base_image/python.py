@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.findings import Finding, Location, Severity
+from mllint.checks.base_image import python_fixes
+from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.interpreter import is_python_program, servers
 from mllint.image.programs import Program
 from mllint.image.serving import absence, uses
@@ -32,8 +33,18 @@ def cuda_base_no_python(stage: Stage) -> Iterator[Finding]:
             continue
         severity = None if missing.is_verified else Severity.WARNING
         where = Location(stage.build.source, use.place.span) if use.step is None else use.where(word)
-        yield Finding(where, *_said(stage, use, by, name), use.related(word), severity=severity)
+        fix = _fix(stage, use, by)
+        yield Finding(where, *_said(stage, use, by, name), use.related(word), fix, severity)
         return
+
+
+def _fix(stage: Stage, use: Use, by: str) -> Fix | None:
+    if use.step is not None and use.step.trigger is not None:
+        return None
+    if use.look_up("python3") is not None:
+        return python_fixes.as_python3(use)
+    # Nobody wants all of Python for a question to a port.
+    return None if by == "HEALTHCHECK" else python_fixes.installed(stage, use, [each for each, _ in _uses(stage)])
 
 
 def _is_about_python(stage: Stage, use: Use, name: str) -> bool:

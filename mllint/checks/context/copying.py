@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
+from mllint.checks.context.copy_fixes import renamed
+from mllint.checks.context.ignore_fixes import keeping_out, listed, new_file
 from mllint.checks.context.sizes import size
-from mllint.findings import Finding, Location, Severity
+from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.build import Build
 from mllint.image.content.ballast import Ballast, find_ballast
 from mllint.image.content.missing import fits_context, is_expected, is_plain, looks_written, near_path
@@ -48,10 +50,12 @@ def _unfiltered(build: Build, copy: Copy) -> Finding:
     )
     lines = dict.fromkeys([*(each.pattern for each in ballast), ".git", "**/__pycache__", ".venv"])
     other = sum(entry.size for entry in files if not entry.path.endswith((*_MODELS, *_MORE_MODELS)))
+    made = new_file(build)
     return Finding(
         Location(build.source, copy.step.instruction.span),
         message,
         f"write a .dockerignore with the lines {' '.join(lines)}",
+        fix=Fix("unsafe", "write a .dockerignore", made) if made is not None else None,
         is_strict=not ballast and other < _HEAVY,
     )
 
@@ -103,7 +107,9 @@ def _useless(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> Finding:
     message = f"{copy.written} brings {_listed(ballast)} into the image, {weight} that no service reads"
     lines = dict.fromkeys(each.pattern for each in ballast)
     repair = f"add to .dockerignore the lines {' '.join(lines)}"
-    return Finding(Location(build.source, copy.step.instruction.span), message, repair)
+    edits = keeping_out(build, lines, [each.entry.path for each in ballast])
+    fix = Fix("unsafe", f"keep {listed(list(lines))} out of the build", edits) if edits is not None else None
+    return Finding(Location(build.source, copy.step.instruction.span), message, repair, fix=fix)
 
 
 def _listed(ballast: Sequence[Ballast]) -> str:
@@ -151,6 +157,6 @@ def _missing(stage: Stage, step: Step, source: CopySource) -> Finding:
         message = f"{source.word.text} leaves the build context {place}: {step.instruction.keyword} fails"
     where = Location(stage.build.source, source.word.span)
     if near is not None:
-        return Finding(where, f"{message}; {near} is there", f"write {near}")
+        return Finding(where, f"{message}; {near} is there", f"write {near}", fix=renamed(stage, step, source))
     repair = "commit it; where something makes it before the build, switch this rule off here"
     return Finding(where, message, repair, severity=Severity.INFO, is_strict=not looks_written(source.path))

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.context.ignore_fixes import let_in
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.content.ignored import Exclusion, excluded_origin, exclusion
 from mllint.image.content.missing import is_plain
@@ -49,7 +50,8 @@ def _copied(stage: Stage, copy: Copy, source: CopySource, path: str) -> Finding:
     keyword = copy.step.instruction.keyword
     message = f"{path} is kept out of the build by {found.said}: {keyword} fails as if it were missing"
     where = Location(stage.build.source, source.word.span)
-    return Finding(where, message, f"add the line !{path} to {found.file}", _related(found))
+    repair = f"add the line !{path} to {found.file}"
+    return Finding(where, message, repair, _related(found), let_in(stage.build, found))
 
 
 def _opened(stage: Stage, opened: Opened) -> Exclusion | None:
@@ -73,7 +75,8 @@ def _silent(stage: Stage, text: Source, opened: Opened, found: Exclusion) -> Fin
     where = Location(stage.build.source, step.instruction.span if step is not None else stage.instruction.span)
     place = Related(Location(text, text.line_span(opened.line)), "is read here")
     repair = f"add the line !{found.path} to {found.file}"
-    return Finding(where, message, repair, (place, *_related(found)), severity=Severity.WARNING)
+    related = (place, *_related(found))
+    return Finding(where, message, repair, related, let_in(stage.build, found), Severity.WARNING)
 
 
 def _related(found: Exclusion) -> tuple[Related, ...]:

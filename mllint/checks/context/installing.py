@@ -4,7 +4,9 @@ import posixpath
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.findings import Finding, Location, Related, Severity
+from mllint.checks.context.copy_fixes import copied_too
+from mllint.checks.context.ignore_fixes import let_in
+from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image.content.ignored import excluded_origin
 from mllint.image.content.missing import fits_context, is_expected
 from mllint.image.installing.reading import Lacking, lacking
@@ -33,19 +35,22 @@ def _absent(stage: Stage, install: Install, each: Lacking) -> Finding | None:
         return None
     ignored = excluded_origin(stage, install.step, each.path)
     source = build.source
+    fix: Fix | None = None
     related = [Related(Location(*each.place), "names it")] if each.place is not None else []
     if ignored is not None:
         why, repair = f"which {ignored.said} keeps out", f"add the line !{ignored.path} to {ignored.file}"
+        fix = let_in(build, ignored)
     elif (origin := _origin(stage, each.path)) is not None:
         why = f"which nothing has put into {posixpath.dirname(each.path)} at this step"
         repair = f"copy {origin} there in front of this RUN"
+        fix = copied_too(stage, install, each.path, origin)
     else:
         if is_expected(build, posixpath.basename(each.path)):
             return None
         why, repair = "which is not in the build context and which nothing makes", "correct the path, or add the file"
     severity = Severity.WARNING if each.is_mild else None
     message = f"{each.said}, {why}: the build fails"
-    return Finding(Location(source, each.span), message, repair, tuple(related), severity=severity)
+    return Finding(Location(source, each.span), message, repair, tuple(related), fix, severity)
 
 
 def _lacks_source(stage: Stage, install: Install) -> bool:

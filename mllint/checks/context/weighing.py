@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
+from mllint.checks.context.ignore_fixes import folded, keeping_out, listed
 from mllint.checks.context.sizes import size
-from mllint.findings import Finding, Location
+from mllint.findings import Finding, Fix, Location
 from mllint.image.content.training import Unread, unread
 from mllint.image.copies import Copy
 from mllint.image.stage import Stage
 
 _HEAVY = 10_000_000
 _SHOWN = 3
+_MAX_LINES = 20
 
 
 @check("ML504")
@@ -38,4 +40,13 @@ def _large(stage: Stage, copy: Copy, found: Sequence[Unread]) -> Finding:
     message = f"{copy.written} brings {total} into the image {unread}: {shown}{rest}"
     lines = " ".join(each.entry.path for each in found[:_SHOWN])
     repair = f"add to .dockerignore the lines {lines}{', and those for the rest' if rest else ''}"
-    return Finding(Location(stage.build.source, copy.step.instruction.span), message, repair, is_strict=not is_service)
+    fix = _kept_out(stage, found) if is_service else None
+    where = Location(stage.build.source, copy.step.instruction.span)
+    return Finding(where, message, repair, fix=fix, is_strict=not is_service)
+
+
+def _kept_out(stage: Stage, found: Sequence[Unread]) -> Fix | None:
+    paths = [each.entry.path for each in found]
+    patterns = folded(stage.build.context, paths)
+    edits = keeping_out(stage.build, patterns, paths) if len(patterns) <= _MAX_LINES else None
+    return Fix("unsafe", f"keep {listed(patterns)} out of the build", edits) if edits is not None else None

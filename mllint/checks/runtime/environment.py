@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.runtime import home_fixes, python_fixes
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.content.bypassed import Bypassed, bypassed, lost_activation
 from mllint.image.content.homes import Closed, closed_needs
@@ -20,7 +21,7 @@ def root_home_unreadable(stage: Stage) -> Iterator[Finding]:
         key = (need.span.start, need.folder)
         if key not in seen:
             seen.add(key)
-            yield _closed(stage, need)
+            yield _closed(stage, need)._replace(fix=home_fixes.to_environment(stage))
 
 
 def _closed(stage: Stage, need: Closed) -> Finding:
@@ -53,7 +54,9 @@ def venv_not_on_path(stage: Stage) -> Iterator[Finding]:
             activation, folder = lost
             message = f"the activation of {folder} ends with this RUN: whatever follows uses another Python"
             where = Location(stage.build.source, activation.span)
-            yield Finding(where, message, f'write ENV PATH="{folder}/bin:$PATH" instead', severity=Severity.WARNING)
+            repair = f'write ENV PATH="{folder}/bin:$PATH" instead'
+            fix = python_fixes.lasting_activation(stage, step, folder)
+            yield Finding(where, message, repair, fix=fix, severity=Severity.WARNING)
 
 
 def _bypassed(stage: Stage, found: Bypassed) -> Finding:
@@ -64,7 +67,7 @@ def _bypassed(stage: Stage, found: Bypassed) -> Finding:
     made = environment.cause
     own = any(step is made.step for step in stage.steps_before(None))
     related = (Related(Location(source, made.span), "makes the environment"),) if own else ()
-    return Finding(Location(source, found.started.span), message, repair, related)
+    return Finding(Location(source, found.started.span), message, repair, related, python_fixes.on_path(stage, found))
 
 
 @check("ML314")
@@ -77,4 +80,5 @@ def stage_python_mismatch(stage: Stage) -> Iterator[Finding]:
         bases = (stage.root.base, stage.build.stages[step.copy.stage].root.base)
         severity = Severity.INFO if found.is_mild else None if is_verified(*bases) else Severity.WARNING
         where = Location(stage.build.source, step.instruction.span)
-        yield Finding(where, found.message, found.repair, severity=severity, is_strict=found.is_mild)
+        fix = None if found.is_mild else python_fixes.same_python(stage, step.copy)
+        yield Finding(where, found.message, found.repair, fix=fix, severity=severity, is_strict=found.is_mild)

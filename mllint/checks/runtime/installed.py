@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.runtime import installed_fixes
 from mllint.findings import Finding, Severity
 from mllint.image.distributions import providers_of_import, providers_of_script
 from mllint.image.interpreter import servers
@@ -34,11 +35,12 @@ def server_not_installed(stage: Stage) -> Iterator[Finding]:
     for use in uses.of_process(stage) if process is not None else ():
         by = process.instruction.keyword if process is not None else "CMD"
         for message, owner, missing in (*_itself(use, by), *_its_parts(use, by)):
-            if owner not in seen:
+            if owner not in seen and not absence.is_elsewhere(use, owner):
                 seen.add(owner)
                 word = use.executed.words[0]
                 severity = None if missing.is_verified else Severity.WARNING
-                yield Finding(use.where(word), message, f"install {owner}", use.related(word), severity=severity)
+                fix = installed_fixes.required(stage, owner)
+                yield Finding(use.where(word), message, f"install {owner}", use.related(word), fix, severity)
 
 
 def _itself(use: Use, by: str) -> Iterator[tuple[str, str, Absence]]:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.runtime import probe_fixes
+from mllint.checks.runtime.probe_fixes import Test
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image import programs
 from mllint.image.distributions import providers_of_import
@@ -28,14 +30,21 @@ def healthcheck_module_missing(stage: Stage) -> Iterator[Finding]:
     """A health check whose Python imports what is not there."""
     if not stage.is_final:
         return
-    yield from _imported(stage, "HEALTHCHECK", uses.of_healthcheck(stage))
+    yield from _imported(stage, "HEALTHCHECK", uses.of_healthcheck(stage), _own_test(stage))
     for service in stage.build.services:
         test = service.healthcheck.test if service.healthcheck and not service.healthcheck.is_disabled else None
         if test is not None:
-            yield from _imported(stage, _of(service), uses.of_test(stage, service.source, _words(test)))
+            used = uses.of_test(stage, service.source, _words(test))
+            yield from _imported(stage, _of(service), used, probe_fixes.of_compose(service, test))
 
 
-def _imported(stage: Stage, who: str, used: Iterator[Use]) -> Iterator[Finding]:
+def _own_test(stage: Stage) -> Test | None:
+    """The test of the HEALTHCHECK, where it is no ONBUILD of an image above."""
+    step = stage.step_of(stage.end.healthcheck)
+    return probe_fixes.of_instruction(step.instruction) if step is not None and step.trigger is None else None
+
+
+def _imported(stage: Stage, who: str, used: Iterator[Use], test: Test | None) -> Iterator[Finding]:
     seen: set[str] = set()
     for use in used:
         code, interpreter = uses.code(stage, use), absence.interpreter(use)
@@ -52,7 +61,9 @@ def _imported(stage: Stage, who: str, used: Iterator[Use]) -> Iterator[Finding]:
             missing = absence.of_module(use, interpreter, each.name, folder)
             if missing is not None:
                 seen.add(each.name)
-                yield _importing(who, use, source, each, missing)
+                found = _importing(who, use, source, each, missing)
+                fix = probe_fixes.with_standard_library(stage, use, test) if test and not source.path else None
+                yield found._replace(fix=fix)
 
 
 def _importing(who: str, use: Use, source: Source, each: Import, missing: Absence) -> Finding:
@@ -87,9 +98,11 @@ def healthcheck_tool_missing(stage: Stage) -> Iterator[Finding]:
     if setting is not None and setting.instruction is not None and stage.healthcheck is not None:
         where = Location(stage.build.source, setting.instruction.span)
         if stage.healthcheck.test[0] == "CMD-SHELL" and (found := _shell(stage, "HEALTHCHECK", where)):
-            yield found
+            yield found._replace(
+                fix=probe_fixes.without_shell(stage, setting.instruction) if _own_test(stage) else None
+            )
         else:
-            yield from _missing(stage, "HEALTHCHECK", uses.of_healthcheck(stage))
+            yield from _missing(stage, "HEALTHCHECK", uses.of_healthcheck(stage), _own_test(stage))
     for service in stage.build.services:
         test = service.healthcheck.test if service.healthcheck and not service.healthcheck.is_disabled else None
         if test is not None:
@@ -116,7 +129,8 @@ def _in_compose(stage: Stage, service: compose.Service, test: compose.Command) -
     if _needs_shell(test) and (found := _shell(stage, who, Location(service.source, test.span))):
         yield found
     else:
-        yield from _missing(stage, who, uses.of_test(stage, service.source, _words(test)))
+        used = uses.of_test(stage, service.source, _words(test))
+        yield from _missing(stage, who, used, probe_fixes.of_compose(service, test))
 
 
 def _shell(stage: Stage, who: str, where: Location) -> Finding | None:
@@ -130,7 +144,7 @@ def _shell(stage: Stage, who: str, where: Location) -> Finding | None:
     return Finding(where, message, repair, severity=severity)
 
 
-def _missing(stage: Stage, who: str, used: Iterator[Use]) -> Iterator[Finding]:
+def _missing(stage: Stage, who: str, used: Iterator[Use], test: Test | None) -> Iterator[Finding]:
     base, seen = stage.root.base, set()
     for use in used:
         for name, word in use.names:
@@ -143,7 +157,8 @@ def _missing(stage: Stage, who: str, used: Iterator[Use]) -> Iterator[Finding]:
                 seen.add(plain)
                 severity = None if missing.is_verified else Severity.WARNING
                 message = f"{who} runs {name}, which {base.text} does not have and nothing installs: {_NEVER}"
-                yield Finding(use.where(word), message, _instead(stage, plain), use.related(word), severity=severity)
+                fix = probe_fixes.with_python(stage, use, test) if test is not None else None
+                yield Finding(use.where(word), message, _instead(stage, plain), use.related(word), fix, severity)
 
 
 def _instead(stage: Stage, name: str) -> str:

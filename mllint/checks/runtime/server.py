@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.runtime import command_fixes, probe_fixes
 from mllint.findings import Finding, Location, Related
 from mllint.image import service
 from mllint.image.service import Process, Script, Server
 from mllint.image.shell.commands import Executed, argv
 from mllint.image.stage import Stage, Step
-from mllint.sources.dockerfile import Instruction
 
 # What decides there whether a container is healthy is a probe of the platform; HEALTHCHECK is not read.
 _OWN_PROBES = frozenset(
@@ -29,7 +29,8 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
     if any(each.healthcheck is not None for each in build.services):
         return
     message = f"{server.name} serves without a HEALTHCHECK: Docker calls it up while it still loads and when it hangs"
-    yield Finding(Location(build.source, process.instruction.span), message, _probe(server))
+    where = Location(build.source, process.instruction.span)
+    yield Finding(where, message, _probe(server), fix=probe_fixes.added(stage, process, server))
 
 
 def _probe(server: Server) -> str:
@@ -55,10 +56,11 @@ def shell_form_server(stage: Stage) -> Iterator[Finding]:
     if script is not None and started is not None:
         yield _below_script(stage, process, server, script, started)
     elif step is not None and _shell_stays(stage, step):
-        yield _below_shell(stage, step.instruction, server)
+        yield _below_shell(stage, step, process, server)
 
 
-def _below_shell(stage: Stage, instruction: Instruction, server: Server) -> Finding:
+def _below_shell(stage: Stage, step: Step, process: Process, server: Server) -> Finding:
+    instruction = step.instruction
     form = "by way of sh -c" if instruction.is_exec_form else "in shell form"
     message = (
         f"{instruction.keyword} {form} leaves a shell in front of {server.name} that passes no SIGTERM on:"
@@ -67,7 +69,8 @@ def _below_shell(stage: Stage, instruction: Instruction, server: Server) -> Find
     exec_form = f'use the exec form, {instruction.keyword} ["{server.executed.name}", ...], or '
     # Without a shell nobody would replace the variables.
     repair = ("" if "$" in instruction.rest.text else exec_form) + "write exec before the command"
-    return Finding(Location(stage.build.source, instruction.span), message, repair)
+    fix = command_fixes.by_exec(stage, step, process, server)
+    return Finding(Location(stage.build.source, instruction.span), message, repair, fix=fix)
 
 
 def _below_script(stage: Stage, process: Process, server: Server, script: Script, started: Executed) -> Finding:
@@ -78,7 +81,8 @@ def _below_script(stage: Stage, process: Process, server: Server, script: Script
     )
     related = (Related(Location(script.source, started.span), "the server is started here"),)
     where = Location(stage.build.source, process.instruction.span)
-    return Finding(where, message, f"write exec {started.words[0].text} in {name}", related)
+    repair = f"write exec {started.words[0].text} in {name}"
+    return Finding(where, message, repair, related, command_fixes.by_exec_in(script, started))
 
 
 def _without_exec(process: Process, server: Server) -> tuple[Script, Executed] | tuple[None, None]:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.runtime import listening_fixes
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image import service
 from mllint.image.events import Programs
 from mllint.image.service import Process, Server
 from mllint.image.serving import listening, ports
+from mllint.image.serving.ports import Told
 from mllint.image.stage import Stage
 from mllint.patterns import regex
 
@@ -42,9 +44,9 @@ def server_binds_loopback(stage: Stage) -> Iterator[Finding]:
     # Platforms that set PORT open it.
     is_sure = server.launch.row["status"] == "verified" and not is_default_of_gunicorn
     severity = None if is_sure else Severity.WARNING
-    yield Finding(
-        Location(stage.build.source, process.instruction.span), message, _opened(server), related, severity=severity
-    )
+    where = Location(stage.build.source, process.instruction.span)
+    fix = listening_fixes.opened(stage, process, server, is_sure)
+    yield Finding(where, message, _opened(server), related, fix, severity)
 
 
 def _opened(server: Server) -> str:
@@ -57,7 +59,7 @@ def _opened(server: Server) -> str:
         return "give it a config.properties with inference_address=http://0.0.0.0:8080"
     if not options:
         return f"set {row['host_env']}=0.0.0.0" if "host_env" in row else f"write {row['verb']} 0.0.0.0:{row['port']}"
-    return f"add {options[0]} 0.0.0.0" + (f":{server.port or '8000'}" if options[0] == "--bind" else "")
+    return f"add {' '.join(listening_fixes.option(server))}"
 
 
 def _is_behind(stage: Stage, process: Process, server: Server) -> bool:
@@ -96,28 +98,30 @@ def port_mismatch(stage: Stage) -> Iterator[Finding]:
     if not opened:
         return
     listens = f"{server.name} listens on {server.port}"
-    for message, place, repair in _mistold(stage, server, opened):
+    mistold = list(_mistold(stage, server, opened))
+    for message, (port, place), repair in mistold:
         is_own = place.source is stage.build.source
         where = place if is_own else Location(stage.build.source, process.instruction.span)
         started = Related(Location(server.launch.source, server.executed.span), f"{listens} here")
-        yield Finding(where, message, repair, (started,) if is_own else (Related(place, "the other port is here"),))
+        related = (started,) if is_own else (Related(place, "the other port is here"),)
+        fix = listening_fixes.retold(stage, server, place, port) if len(mistold) == 1 else None
+        yield Finding(where, message, repair, related, fix)
 
 
-def _mistold(stage: Stage, server: Server, opened: frozenset[str]) -> Iterator[tuple[str, Location, str]]:
+def _mistold(stage: Stage, server: Server, opened: frozenset[str]) -> Iterator[tuple[str, Told, str]]:
     """What names another port, with the repair."""
     listens = f"but {server.name} listens on {server.port}"
-    for port, place in ports.exposed_instead(stage, opened)[:1]:
-        message = f"EXPOSE names port {port}, {listens}: docker run -P and platforms that read it reach nothing"
-        yield message, place, f"write EXPOSE {server.port}, or start {server.name} on {port}"
-    for port, place in ports.probed(stage):
-        if port not in opened:
-            message = f"the health check asks port {port}, {listens}: the container never becomes healthy"
-            yield message, place, f"ask port {server.port}"
-    for name, told in ports.published(stage, server):
-        if not any(port in opened for port, _ in told):
-            port, place = told[0]
-            message = f"the compose service {name} publishes port {port}, {listens}: connections are refused"
-            yield message, place, f"publish {server.port} of the container"
+    for told in ports.exposed_instead(stage, opened)[:1]:
+        message = f"EXPOSE names port {told.port}, {listens}: docker run -P and platforms that read it reach nothing"
+        yield message, told, f"write EXPOSE {server.port}, or start {server.name} on {told.port}"
+    for told in ports.probed(stage):
+        if told.port not in opened:
+            message = f"the health check asks port {told.port}, {listens}: the container never becomes healthy"
+            yield message, told, f"ask port {server.port}"
+    for name, every in ports.published(stage, server):
+        if not any(port in opened for port, _ in every):
+            message = f"the compose service {name} publishes port {every[0].port}, {listens}: connections are refused"
+            yield message, every[0], f"publish {server.port} of the container"
 
 
 @check("ML310")
@@ -132,16 +136,18 @@ def reload_or_debug_server(stage: Stage) -> Iterator[Finding]:
         is_own = place.source is stage.build.source
         related = () if is_own else (Related(place, "it is switched on here"),)
         message = f"{server.name} runs with {_AIDS.get(server.name, _RELOADING)}"
-        yield Finding(place if is_own else where, message, "switch it off in the image", related)
+        fix = listening_fixes.without_aids(stage, server, place)
+        yield Finding(place if is_own else where, message, "switch it off in the image", related, fix)
     elif server.launch.row.get("purpose") == "development":
-        yield _for_development_only(server, where)
+        yield _for_development_only(stage, server, where)
 
 
-def _for_development_only(server: Server, where: Location) -> Finding:
+def _for_development_only(stage: Stage, server: Server, where: Location) -> Finding:
     name = f"{server.launch.row['program']} {server.launch.row['verb']}"
     message = f"{name} starts the server that {server.name} has for development: one process, not made for load"
     instead = "fastapi run" if server.name == "FastAPI" else "gunicorn or uvicorn"
-    return Finding(where, message, f"start {instead} instead", is_strict=server.name != "FastAPI")
+    fix = listening_fixes.run_instead_of_dev(stage, server)
+    return Finding(where, message, f"start {instead} instead", fix=fix, is_strict=server.name != "FastAPI")
 
 
 def _debug_variable(stage: Stage, server: Server) -> Location | None:

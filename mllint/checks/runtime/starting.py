@@ -4,9 +4,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 from itertools import takewhile
+from typing import NamedTuple
 
-from mllint.checks import check
-from mllint.findings import Finding, Location, Related
+from mllint.checks import check, placing
+from mllint.checks.runtime import module_fixes, script_fixes
+from mllint.findings import Finding, Fix, Location, Related
 from mllint.image import service
 from mllint.image.copies import relative
 from mllint.image.service import PYTHON
@@ -33,7 +35,8 @@ def server_module_not_found(stage: Stage) -> Iterator[Finding]:
             message, repair = said
             is_own = target.place.source is stage.build.source
             started = () if is_own else (Related(target.place, "it is started here"),)
-            yield Finding(Location(stage.build.source, process.instruction.span), message, repair, started)
+            fix = module_fixes.renamed(stage, target, _meant(stage, target))
+            yield Finding(Location(stage.build.source, process.instruction.span), message, repair, started, fix)
             return
 
 
@@ -74,18 +77,23 @@ def _absence(stage: Stage, target: Target) -> tuple[str, str] | None:
 
 def _unbound(stage: Stage, target: Target) -> tuple[str, str] | None:
     """Of a module without the name that is asked for, in the same way."""
-    found = modules.module_of(stage, target)
-    if found is None or target.attribute in found[0].names:
-        return None
-    module, source = found
-    names = module.assigned | module.functions
-    # Without a likely name the application may be made in ways that nobody can read off the text.
-    meant = next((name for name in _APPLICATIONS if name in names), None)
-    if meant is None:
+    meant = _meant(stage, target)
+    source = modules.source_of(stage, target) if meant is not None else None
+    if source is None:
         return None
     path = source.path.rpartition("/")[2]
     message = f"{target.by} takes {target.attribute} from {path}, which gives nothing that name"
     return f"{message}: {_ENDS}", f"write {target.module}:{meant}"
+
+
+def _meant(stage: Stage, target: Target) -> str | None:
+    """The application of a module that has none by the name that is asked for."""
+    found = modules.module_of(stage, target)
+    if found is None or target.attribute in found[0].names:
+        return None
+    names = found[0].assigned | found[0].functions
+    # Without a likely name the application may be made in ways that nobody can read off the text.
+    return next((name for name in _APPLICATIONS if name in names), None)
 
 
 def _homeless(stage: Stage, target: Target) -> tuple[str, str] | None:
@@ -108,14 +116,22 @@ def entrypoint_script_broken(stage: Stage) -> Iterator[Finding]:
         said = _missing(stage, start) or _broken(stage, start)
         if said is not None and start.place not in seen:
             seen.add(start.place)
-            what, repair = said
             keyword = start.instruction.keyword
-            message = f"{keyword} runs {start.written}, {what}: {_OUTCOMES.get(keyword, _STARTS_NOT)}"
-            yield Finding(Location(stage.build.source, start.instruction.span), message, repair)
+            message = f"{keyword} runs {start.written}, {said.what}: {_OUTCOMES.get(keyword, _STARTS_NOT)}"
+            where = Location(stage.build.source, start.instruction.span)
+            yield Finding(where, message, said.repair, fix=said.fix)
 
 
-def _missing(stage: Stage, start: Start) -> tuple[str, str] | None:
-    """What is wrong where the file is not there, and the repair."""
+class _Fault(NamedTuple):
+    """What is wrong with a script, as the middle of a message, and how to repair it."""
+
+    what: str
+    repair: str
+    fix: Fix | None = None
+
+
+def _missing(stage: Stage, start: Start) -> _Fault | None:
+    """What is wrong where the file is not there."""
     if not entry_scripts.is_missing(stage, start):
         return None
     near = lookalikes.named(stage, posixpath.basename(start.written))
@@ -123,13 +139,13 @@ def _missing(stage: Stage, start: Start) -> tuple[str, str] | None:
         return None
     path, is_there = near
     if not start.place:
-        return "which is in no folder of PATH", f"write {path}"
+        return _Fault("which is in no folder of PATH", f"write {path}")
     what = f"and the image has no {start.place}"
-    return what, f"write {path}" if is_there else f"copy {path} of the build context there"
+    return _Fault(what, f"write {path}" if is_there else f"copy {path} of the build context there")
 
 
-def _broken(stage: Stage, start: Start) -> tuple[str, str] | None:
-    """What is wrong with a file that is there, and the repair."""
+def _broken(stage: Stage, start: Start) -> _Fault | None:
+    """What is wrong with a file that is there."""
     found = entry_scripts.text(stage, start)
     if found is None:
         return None
@@ -140,7 +156,8 @@ def _broken(stage: Stage, start: Start) -> tuple[str, str] | None:
         if start.is_read:
             reader = "the shell reads a carriage return at the end of each command"
         repair = f"give {name} the line ends of Unix, and keep them with '*.sh text eol=lf' in .gitattributes"
-        return f"which has the line ends of Windows, so that {reader}", repair
+        what = f"which has the line ends of Windows, so that {reader}"
+        return _Fault(what, repair, script_fixes.unix_line_ends(source))
     if start.is_read:
         return None
     if not source.text.startswith("#!") or source.has_bom:
@@ -148,19 +165,21 @@ def _broken(stage: Stage, start: Start) -> tuple[str, str] | None:
     interpreter = entry_scripts.absent_interpreter(stage, source)
     if interpreter is not None and not PYTHON.fullmatch(interpreter):
         repair = f"write #!/bin/sh in {name}, or install {interpreter}"
-        return f"which needs {interpreter}, and the image has none", repair
+        return _Fault(f"which needs {interpreter}, and the image has none", repair)
     if entry_scripts.is_not_executable(stage, node):
-        return "which nobody has the right to run", "copy it with COPY --chmod=755, or run git update-index --chmod=+x"
+        repair = "copy it with COPY --chmod=755, or run git update-index --chmod=+x"
+        return _Fault("which nobody has the right to run", repair, script_fixes.executable(stage, start, node))
     return None
 
 
-def _without_shebang(start: Start, name: str, has_bom: bool) -> tuple[str, str] | None:
+def _without_shebang(start: Start, name: str, has_bom: bool) -> _Fault | None:
     if not start.is_direct:
         return None
     if has_bom:
-        return "which begins with a byte order mark in front of #!", f"save {name} as UTF-8 without it"
+        return _Fault("which begins with a byte order mark in front of #!", f"save {name} as UTF-8 without it")
     interpreter = "#!/usr/bin/env python3" if name.endswith(".py") else "#!/bin/sh"
-    return "which does not begin with #! (exec format error)", f"write {interpreter} in the first line of {name}"
+    repair = f"write {interpreter} in the first line of {name}"
+    return _Fault("which does not begin with #! (exec format error)", repair)
 
 
 @check("ML311")
@@ -181,8 +200,17 @@ def pythonunbuffered_missing(stage: Stage) -> Iterator[Finding]:
                 " container is killed"
             )
             where = Location(stage.build.source, process.instruction.span)
-            yield Finding(where, message, "write ENV PYTHONUNBUFFERED=1")
+            yield Finding(where, message, "write ENV PYTHONUNBUFFERED=1", fix=_unbuffered(stage))
             return
+
+
+def _unbuffered(stage: Stage) -> Fix | None:
+    """Sets the variable above the first work of the stage, unless it is set to nothing on purpose."""
+    step = placing.first_work(stage)
+    if step is None or "PYTHONUNBUFFERED" in stage.end.env:
+        return None
+    edit = placing.above(stage.build.dockerfile, step.instruction, "ENV PYTHONUNBUFFERED=1")
+    return Fix("safe", "set PYTHONUNBUFFERED", (edit,))
 
 
 def _prints(stage: Stage, path: str) -> bool:

@@ -47,6 +47,12 @@ def find_ballast(build: Build, folder: str = "") -> Iterator[Ballast]:
             yield Ballast(entry, row["what"], pattern, sum(file.size for file in files), "shallow" in row)
 
 
+def is_wanted(build: Build, name: str) -> bool:
+    """Whether the image or its build needs something of this name, which others leave out."""
+    row = _named(name)
+    return row is not None and _is_wanted(build, row)
+
+
 def _candidates(context: Context, folder: str) -> Iterator[tuple[Entry, dict[str, Any]]]:
     for entry in context.tree.children(folder):
         row = _row(context, entry)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mllint.image.events import Cause
     from mllint.image.serving.started import Started
-    from mllint.image.stage import Stage
+    from mllint.image.stage import Stage, State
     from mllint.image.view import View
     from mllint.sources.text import Span
 
@@ -33,23 +33,24 @@ class Closed(NamedTuple):
     started: Started
 
 
-def closed_needs(stage: Stage) -> Iterator[Closed]:
-    """What the process and the health check of a stage need and cannot get at."""
-    uid = _other_than_root(stage)
+def closed_needs(stage: Stage, user: str | None = None) -> Iterator[Closed]:
+    """What the process and the health check of a stage need and cannot get at, as the stage's user or as another."""
+    state = stage.end if user is None else stage.end._replace(user=user)
+    uid = _other_than_root(stage, state)
     if uid == "0":
         return
     for each in started(stage):
-        found = _of_program(stage, each, uid) or _of_packages(stage, each, uid)
+        found = _of_program(stage, each, uid) or _of_packages(stage, each, uid, state)
         if found is not None:
             yield found
 
 
-def _other_than_root(stage: Stage) -> str | None:
+def _other_than_root(stage: Stage, state: State) -> str | None:
     """The number of the user; None for that of a name that is not root's, and 0 where it may be root."""
-    user, uid = stage.end.user, stage.view.uid(stage.end.user)
+    user, uid = state.user, stage.view.uid(state.user)
     if isinstance(uid, str):
         return uid
-    return None if isinstance(user, str) and not stage.end.account.is_root else "0"
+    return None if isinstance(user, str) and not state.account.is_root else "0"
 
 
 def _of_program(stage: Stage, each: Started, uid: str | None) -> Closed | None:
@@ -80,7 +81,7 @@ def _of_environment(stage: Stage, each: Started, uid: str | None, place: str) ->
     return Closed(what, folder, _span(stage, found.cause, each), each)
 
 
-def _of_packages(stage: Stage, each: Started, uid: str | None) -> Closed | None:
+def _of_packages(stage: Stage, each: Started, uid: str | None, state: State) -> Closed | None:
     """Packages that were installed for root alone, which another user's Python does not look for."""
     if not PYTHON.fullmatch(each.executed.name) or each.executed.runner:
         return None
@@ -88,7 +89,7 @@ def _of_packages(stage: Stage, each: Started, uid: str | None) -> Closed | None:
     found = python.interpreter(view, each.executed.words[0].value, each.path, stage.end.directory)
     if not isinstance(found, Interpreter):
         return None
-    seen = python.environment(view, found, stage.end).distributions
+    seen = python.environment(view, found, state).distributions
     for module in sorted(imported(stage, each.executed)):
         owners = distributions.providers_of_import(module)
         if any(owner in seen for owner in owners):

@@ -42,6 +42,8 @@ class Misfit(NamedTuple):
     is_certain: bool
     """Whether it rests on verified facts alone, and on no release that may come."""
     repair: str
+    python: str | None
+    """The newest minor release of Python, another than that of the place, that all pins of the call have wheels for."""
 
 
 class Place(NamedTuple):
@@ -114,13 +116,13 @@ def _pinned_misfit(each: Asked, version: str, where: Place) -> Misfit | None:
     if found is None or found.has_wheel(where.minor, where.platform) or offered.is_missing(each.name, version):
         return None
     release = f"{each.name} {version}"
-    repair = _repair(each.name, found, where)
+    repair, python = _repair(each.name, found, where), _python(found, where)
     if not found.admits(where.minor):
         reason = f"asks for Python {found.requires_python}, and this is Python {where.minor}"
-        return Misfit(release, reason, True, where.is_verified, repair)
+        return Misfit(release, reason, True, where.is_verified, repair, python)
     if not found.python and found.has_sdist:
         return None
-    return Misfit(release, _no_wheel(found, where), not found.has_sdist, where.is_verified, repair)
+    return Misfit(release, _no_wheel(found, where), not found.has_sdist, where.is_verified, repair, python)
 
 
 def _open_misfit(each: Asked, where: Place) -> Misfit | None:
@@ -132,7 +134,8 @@ def _open_misfit(each: Asked, where: Place) -> Misfit | None:
     version, found, is_closed = newest
     release = f"{each.name}{each.specifier}" if is_closed else f"{each.name} up to its release {version}"
     reason = _no_wheel(found, where) if found.admits(where.minor) else f"has no release for Python {where.minor}"
-    return Misfit(release, reason, True, where.is_verified and is_closed, _repair(each.name, found, where))
+    repair, python = _repair(each.name, found, where), _python(found, where)
+    return Misfit(release, reason, True, where.is_verified and is_closed, repair, python)
 
 
 @cache
@@ -186,13 +189,17 @@ def _repair(name: str, found: Offer, where: Place) -> str:
     fitting = [each.has_wheel(where.minor, where.platform) for each in known]
     later = next((known[index].first for index in range(at + 1, len(known)) if fitting[index]), None)
     earlier = next((known[index].last for index in range(at - 1, -1, -1) if fitting[index]), None)
-    sets = [set(each.minors(where.platform)) for each in (*where.pins(), found)]
-    common = sorted(set.intersection(*sets), key=lambda minor: int(minor.split(".")[1]))
     ways = []
     if later is not None:
         ways.append(f"{name} {later} or later")
     elif earlier is not None:
         ways.append(f"{name} {earlier}")
-    if common and common[-1] != where.minor:
-        ways.append(f"Python {common[-1]}, the newest that all pins here have wheels for")
+    if python := _python(found, where):
+        ways.append(f"Python {python}, the newest that all pins here have wheels for")
     return f"use {', or '.join(ways)}" if ways else ""
+
+
+def _python(found: Offer, where: Place) -> str | None:
+    sets = [set(each.minors(where.platform)) for each in (*where.pins(), found)]
+    common = sorted(set.intersection(*sets), key=lambda minor: int(minor.split(".")[1]))
+    return common[-1] if common and common[-1] != where.minor else None

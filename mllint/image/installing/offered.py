@@ -139,6 +139,11 @@ def is_missing(name: str, version: str) -> bool:
     return all(_version(each) != wanted for each in known)
 
 
+def is_yanked(name: str, version: str) -> bool:
+    """Whether its maintainers withdrew a release."""
+    return any(row["version"] == version for row in facts.by("yanked", "name").get(name, ()))
+
+
 def nearest(name: str, version: str) -> tuple[str, ...]:
     """The releases to take for one that is missing: the one whose number only goes on behind it, else those in front
     of it and behind it."""

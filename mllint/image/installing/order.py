@@ -56,7 +56,7 @@ def late_installs(stage: Stage) -> Late | None:
             if syncs_project(install):
                 is_late = not is_rest
             else:
-                is_late = _stands_alone(stage, install) and (reads_file(install) or not needs_source)
+                is_late = stands_alone(stage, install) and (reads_file(install) or not needs_source)
             if is_late and install.is_certain:
                 found.append(install)
     return Late(copied, tuple(found), is_rest) if copied and found else None
@@ -115,7 +115,7 @@ def _is_of_source(install: Install) -> bool:
     return is_python and (install.has("-e", "--editable") or any(_LOCAL.match(word.value) for word in install.operands))
 
 
-def _stands_alone(stage: Stage, install: Install) -> bool:
+def stands_alone(stage: Stage, install: Install) -> bool:
     """Whether what is installed does not need the source that was copied."""
     if install.manager.language != "python" or _is_of_source(install) or is_only_installers(install):
         return False

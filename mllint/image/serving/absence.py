@@ -91,6 +91,15 @@ def of_server(use: Use, name: str) -> Absence | None:
     return of_module(use, next(iter(pythons.values())), name, use.state.directory)
 
 
+def is_elsewhere(use: Use, name: str) -> bool:
+    """Whether a distribution is in the image all the same, for another interpreter or where nothing looks for it."""
+    roots = [
+        (each.name, each.version if isinstance(each.version, str) else None, each.extras)
+        for each in _installed(use.view)
+    ]
+    return distributions.closure(roots, None).brings(name) == "present"
+
+
 def interpreter(use: Use) -> Interpreter | None:
     """The Python that runs a command: itself, or the one that its script belongs to; None where that is not known."""
     name = use.executed.words[0].value

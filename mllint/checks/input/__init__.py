@@ -1,0 +1,5 @@
+"""ML0: the inputs themselves and the comments that steer mllint."""
+
+from mllint.checks.input import comments, lines
+
+__all__ = ["comments", "lines"]

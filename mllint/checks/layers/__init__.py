@@ -1,0 +1,5 @@
+"""ML4: what layers cost, and what has to be built again when something changes."""
+
+from mllint.checks.layers import caches, order, weights
+
+__all__ = ["caches", "order", "weights"]

@@ -1,0 +1,5 @@
+"""DF2: the packages of the operating system."""
+
+from mllint.checks.os_packages import lists
+
+__all__ = ["lists"]

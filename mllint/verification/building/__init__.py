@@ -1,0 +1,1 @@
+"""How each builder is driven, and what its failures mean."""
