@@ -31,6 +31,8 @@ _VERSIONED = regex(r"python(\d\.\d+)")
 _MARKER = "EXTERNALLY-MANAGED"
 _READ = ("/etc/os-release", "/usr/lib/os-release", "/etc/passwd")
 _MOST_READ = 1 << 16
+_AT_ONCE = 1 << 18
+"""Bytes of an archive that are asked for at once."""
 _EXECUTABLE = 0o111
 _MOST_LINKS = 40
 # Of a line of /etc/passwd.
@@ -60,7 +62,7 @@ class Files:
     def read(self, stream: IO[bytes]) -> None:
         """Take in an archive of a whole file system, as `docker export` gives it, in one pass. Raises
         tarfile.TarError."""
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_AT_ONCE) as archive:
             for member in archive:
                 self._add(archive, member)
 

@@ -171,9 +171,9 @@ def _overlap(one: Edit | NewFile, other: Edit | NewFile) -> bool:
     """Whether two edits of one file get in each other's way."""
     if isinstance(one, NewFile) or isinstance(other, NewFile):
         return True
-    a, b = one.location.span, other.location.span
+    first, second = sorted((one.location.span, other.location.span))
     # Of two texts put in at one place nobody could tell which comes first.
-    return a.start == b.start or max(a.start, b.start) < min(a.end, b.end)
+    return first.start == second.start or second.start < first.end
 
 
 class _Coded(NamedTuple):

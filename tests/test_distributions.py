@@ -16,7 +16,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from mllint import facts
-from mllint.image.distributions import closure, guess_import, imports, providers_of_import, providers_of_script, scripts
+from mllint.image.distributions import (
+    closure,
+    guess_import,
+    has_script,
+    imports,
+    providers_of_import,
+    providers_of_script,
+    scripts,
+)
 from mllint.image.values import Unknown
 
 ROWS = facts.rows("distributions")
@@ -151,6 +159,13 @@ def test_import_names(name, version, expected):
 def test_what_differs_between_releases_is_unknown_without_one():
     assert isinstance(imports("python-multipart", Unknown("a variable")), Unknown)
     assert isinstance(scripts("fastapi", "0.1.0"), Unknown)
+
+
+def test_no_release_has_a_program_that_none_of_the_known_ones_has():
+    assert isinstance(has_script("fastapi", "0.1.0", "fastapi"), Unknown)
+    assert has_script("fastapi", "0.1.0", "curl") is False
+    assert has_script("uvicorn", Unknown("a variable"), "uvicorn") is True
+    assert isinstance(has_script("our-own-models", "1.0", "curl"), Unknown)
 
 
 def test_the_import_names_of_an_unknown_distribution_can_only_be_guessed():

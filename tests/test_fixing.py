@@ -70,6 +70,32 @@ def test_two_texts_put_in_at_one_place_wait_for_each_other(tmp_path):
     assert done.rounds == 2
 
 
+def test_a_text_put_into_what_another_fix_replaces_waits_as_well(tmp_path):
+    def lint(inputs):
+        source = inputs.dockerfile(tmp_path / "Dockerfile").source
+        found = []
+        if "one" in source.text:
+            found.append(
+                Finding(
+                    Location(source, Span(5, 8)),
+                    "a",
+                    fix=Fix("safe", "a", (edits.replace(source, Span(5, 8), "two"),)),
+                    rule=RULE,
+                )
+            )
+        if "x" not in source.text:
+            found.append(
+                Finding(
+                    Location(source, Span(5, 8)), "b", fix=Fix("safe", "b", (edits.insert(source, 6, "x"),)), rule=RULE
+                )
+            )
+        return Report(tuple(found))
+
+    data, done = repaired(tmp_path, lint, "FROM one\n")
+    assert data == b"FROM txwo\n"
+    assert done.rounds == 2
+
+
 def test_edits_that_two_findings_share_are_made_once(tmp_path):
     def lint(inputs):
         source = inputs.dockerfile(tmp_path / "Dockerfile").source

@@ -1,5 +1,5 @@
-"""What holds for every repair, whatever the files: over mixes of lines, over the examples of the rules in other layouts,
-and over a corpus of real build contexts (MLLINT_CORPUS)."""
+"""What holds for every repair, whatever the files: over mixes of lines, the examples of the rules in other layouts, and a
+corpus of real build contexts (MLLINT_CORPUS)."""
 
 from __future__ import annotations
 
@@ -69,8 +69,10 @@ def assert_sound(folder: Path, preset: str | None = None, unsafe: bool = True) -
         edited, rest = touched(report), iter(lines(new))
         gone = [line for line in lines(old) if line not in edited and line not in rest]
         assert not gone, f"{change.name}: {gone} are gone or elsewhere, and no repair is theirs"
+    # What can be read for the first time may be found fault with for the first time.
+    is_mended = any(finding.rule.id in ("DF101", "DF102", "ML002") for finding in report.repaired)
     new_kinds = kinds(report) - kinds(before)
-    assert not new_kinds, f"repairs brought {sorted(new_kinds)}"
+    assert is_mended or not new_kinds, f"repairs brought {sorted(new_kinds)}"
     after = {change.path: change.after for change in changes}
     again = mllint.lint([folder], cwd=folder, preset=preset, given=after)
     assert [each.message for each in again.findings] == [each.message for each in report.findings]

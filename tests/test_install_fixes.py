@@ -75,16 +75,34 @@ def test_packages_of_a_backtick_file_are_continued_with_its_mark(tmp_path):
 @pytest.mark.parametrize(
     "install",
     [
-        "pip install --upgrade fastapi==0.110.0 torch==2.3.1",
-        "pip install --target /packages fastapi==0.110.0 torch==2.3.1",
+        "pip install --require-hashes -r requirements.txt torch==2.3.1",
         "pip install fastapi==0.110.0 torch xformers",
-        "pip install fastapi==0.110.0 torch",
+        "TMPDIR=/scratch pip install torch==2.3.1",
+        'if [ -n "$HTTP_PROXY" ]; then pip install torch==2.3.1; fi',
     ],
 )
-def test_no_cpu_build_where_the_second_call_would_not_keep_it(tmp_path, install):
+def test_no_cpu_build_where_the_index_may_not_decide(tmp_path, install):
     text = f"FROM python:3.11.9-slim-bookworm\nRUN {install}\nUSER 1000\n"
     (tmp_path / ".mllint.yaml").write_text("accelerator: cpu\n")
     assert fixed(tmp_path, ["ML701"], text) == text
+
+
+@pytest.mark.parametrize(
+    ("start", "is_fixed"),
+    [
+        ('CMD ["python", "main.py"]', False),
+        ('CMD ["uvicorn", "main:app"]', True),
+    ],
+)
+def test_cuda_is_taken_only_from_what_serves(tmp_path, start, is_fixed):
+    text = (
+        "FROM python:3.11.9-slim-bookworm\nWORKDIR /app\nRUN pip install torch==2.3.1 uvicorn==0.29.0\n"
+        f"COPY main.py .\nUSER 1000\n{start}\n"
+    )
+    (tmp_path / "main.py").write_text("import torch\n")
+    option = " --extra-index-url https://download.pytorch.org/whl/cpu"
+    expected = text.replace("uvicorn==0.29.0", f"uvicorn==0.29.0{option}") if is_fixed else text
+    assert fixed(tmp_path, ["ML701"], text) == expected
 
 
 def test_a_comment_stays_where_the_line_below_would_become_a_directive(tmp_path):

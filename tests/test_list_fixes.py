@@ -57,6 +57,14 @@ def test_nothing_is_removed_behind_a_failure(tmp_path: Path, joint: str) -> None
     assert run(after.partition("\n")[2])[-1] == "apt-get broken"
 
 
+@pytest.mark.parametrize("joint", [" && ", "; ", " && \\\n    "])
+def test_a_run_that_only_cleans_up_is_taken_in(tmp_path: Path, joint: str) -> None:
+    before = f"FROM ubuntu:24.04\nRUN apt-get update{joint}apt-get install -y curl\nRUN apt-get clean{joint}{REMOVED}\n"
+    after = fixed(tmp_path, before)
+    assert after.count("RUN") == 1
+    assert run(after.partition("\n")[2]) == ["apt-get update", "apt-get install", "apt-get clean", f"rm {REMOVED[7:]}"]
+
+
 @pytest.mark.parametrize(
     "rest",
     [
@@ -64,6 +72,8 @@ def test_nothing_is_removed_behind_a_failure(tmp_path: Path, joint: str) -> None
         "RUN apt-get update && apt-get install -y curl &\n",
         'RUN ["apt-get", "update"]\n',
         "RUN apt-get update\n",
+        f"RUN apt-get update && apt-get install -y curl\n# hadolint ignore=DL3059\nRUN {REMOVED}\n",
+        f"RUN apt-get update && apt-get install -y curl\nRUN --network=none {REMOVED}\n",
         "RUN apt-get update\nRUN apt-get install -y curl\n",
         "RUN apt-get update && apt-get install -y curl\nFROM one\nRUN apt-get install -y jq\n",
         "RUN apt-get update && apt-get install -y curl\nCOPY more.sh /\nRUN sh /more.sh\n",

@@ -46,6 +46,12 @@ def fixed(folder: Path, dockerfile: str, files: dict[str, str] | None = None) ->
         "RUN python setup.py build\n",
         "RUN touch lib/out\n",
         "RUN rm -rf lib\n",
+        "RUN rm main.py\n",
+        "RUN mv main.py app.py\n",
+        "RUN cp main.py /srv/\n",
+        "RUN ln -s /app/lib /srv/lib\n",
+        "RUN chmod 644 $(ls)\nENV KIND=gpu\n",
+        "RUN chown -R www-data lib\nUSER 1000\n",
         "RUN cd lib && pip install wheel\n",
         "RUN sed -i s/a/b/ requirements.txt\n",
         "COPY --from=ghcr.io/acme/pages:1 /out /app/static\n",
@@ -115,3 +121,54 @@ def test_a_comment_about_the_install_stays_above_it(tmp_path: Path) -> None:
 def test_a_copy_over_several_lines_loses_the_line_of_what_is_copied_alone(tmp_path: Path) -> None:
     after = fixed(tmp_path, START + "COPY main.py \\\n  requirements.txt \\\n  ./\n" + INSTALL + END)
     assert after == START + "COPY requirements.txt ./\n" + INSTALL + "COPY main.py \\\n  ./\n" + END
+
+
+SPARED = "RUN pip install --upgrade pip\n"
+
+
+def test_what_reads_no_requirements_is_not_run_again_with_each_change_of_them(tmp_path: Path) -> None:
+    after = fixed(tmp_path, START + "COPY . .\n" + SPARED + INSTALL + END)
+    assert after == START + SPARED + "COPY requirements.txt .\n" + INSTALL + "COPY . .\n" + END
+
+
+def test_files_of_several_installs_go_above_the_first_of_them(tmp_path: Path) -> None:
+    installs = INSTALL + "RUN pip install -r extra.txt\n"
+    after = fixed(tmp_path, START + "COPY . .\n" + SPARED + installs + END, {"extra.txt": "gunicorn==23.0.0\n"})
+    assert after == START + SPARED + "COPY requirements.txt extra.txt ./\n" + installs + "COPY . .\n" + END
+
+
+@pytest.mark.parametrize(
+    ("flag", "between"),
+    [
+        ("--chown=9 ", SPARED + "WORKDIR /srv\n"),
+        ("", "RUN mkdir /srv/cache\n"),
+    ],
+)
+def test_a_folder_that_others_need_or_would_make_is_made_where_it_was(tmp_path: Path, flag: str, between: str) -> None:
+    below = between + "RUN pip install -r /srv/requirements.txt\n"
+    after = fixed(tmp_path, f"{START}COPY {flag}. /srv/\n{below}{END}")
+    assert after == f"{START}COPY {flag}requirements.txt /srv/\n{below}COPY {flag}. /srv/\n{END}"
+
+
+@pytest.mark.parametrize(
+    "modes", ["chown -R www-data lib", "chown www-data /app", "chmod +x main.py && chmod 700 /app/lib"]
+)
+def test_owners_and_modes_are_set_behind_the_source_again(tmp_path: Path, modes: str) -> None:
+    after = fixed(tmp_path, f"{START}COPY . .\nRUN {modes}\nENV LANG=C.UTF-8\n{INSTALL}{END}")
+    assert after == f"{START}COPY requirements.txt .\nENV LANG=C.UTF-8\n{INSTALL}COPY . .\nRUN {modes}\n{END}"
+
+
+def test_blank_lines_come_along_with_a_copy(tmp_path: Path) -> None:
+    after = fixed(tmp_path, f"{START}\nCOPY lib lib\nCOPY . .\n\nENV A=1\n\n{INSTALL}{END}")
+    assert after == f"{START}\nCOPY requirements.txt .\n\nENV A=1\n\n{INSTALL}\nCOPY lib lib\nCOPY . .\n\n{END}"
+
+
+@pytest.mark.parametrize(("other", "named"), [("", "the source"), ("COPY pip.conf .\n", "main.py")])
+def test_the_title_says_what_goes_down(tmp_path: Path, other: str, named: str) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "Dockerfile").write_text(f"{START}COPY main.py .\n{other}RUN pip install flask\n{END}")
+    (finding,) = mllint.lint([tmp_path], select=["ML401"], preset="all", cwd=tmp_path).findings
+    assert finding.fix is not None
+    assert finding.fix.title == f"bring {named} behind the install"

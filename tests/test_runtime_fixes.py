@@ -105,6 +105,40 @@ def test_a_server_with_certificates_is_not_asked_by_plain_http(tmp_path: Path) -
     assert repaired(tmp_path, "ML301", BASE + text, main_py=source) == text
 
 
+KEYED = """from fastapi import FastAPI
+app = FastAPI()
+@app.get('/health')
+def health(): ...
+"""
+
+
+def test_a_path_behind_a_check_of_keys_is_not_asked(tmp_path: Path) -> None:
+    serve = 'COPY main.py .\nCMD ["uvicorn", "main:app", "--host", "0.0.0.0"]\n'
+    for front in (
+        "app.add_middleware(ApiKeyMiddleware)\n",
+        "@app.middleware('http')\nasync def check(request, call):\n    return Response(status_code=401)\n",
+    ):
+        assert repaired(tmp_path, "ML301", BASE + serve, main_py=KEYED + front) == serve
+    cors = "app.add_middleware(CORSMiddleware, allow_headers=['Authorization'])\n"
+    assert "/health" in repaired(tmp_path, "ML301", BASE + serve, main_py=KEYED + cors)
+
+
+def test_a_server_whose_only_path_may_want_a_key_is_not_asked(tmp_path: Path) -> None:
+    serve = "RUN pip install llama_cpp_python==0.3.5\nENV HOST=0.0.0.0\nCMD python3 -m llama_cpp.server\n"
+    assert repaired(tmp_path, "ML301", BASE + serve) == serve
+
+
+def test_a_port_that_the_file_sets_in_the_environment_may_be_set_anew(tmp_path: Path) -> None:
+    text = 'ENV STREAMLIT_SERVER_PORT=80\nCOPY main.py .\nCMD ["streamlit", "run", "main.py"]\n'
+    after = repaired(tmp_path, "ML301", BASE + text, main_py="import streamlit\n")
+    assert "http://127.0.0.1:${STREAMLIT_SERVER_PORT:-80}/_stcore/health" in after
+
+
+def test_a_server_of_a_short_entrypoint_is_asked_at_the_port_that_the_file_exposes(tmp_path: Path) -> None:
+    text = 'RUN pip install mlflow==2.19.0\nEXPOSE 5000\nENTRYPOINT ["mlflow", "server"]\n'
+    assert "http://127.0.0.1:5000/health" in repaired(tmp_path, "ML301", BASE + text)
+
+
 def test_a_server_in_an_environment_that_nothing_looks_into_counts_as_installed(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(
         "FROM python:3.11.15-slim-bookworm\n"

@@ -54,6 +54,21 @@ def fixed(folder: Path, dockerfile: str, rule: str = "ML201", **files: str) -> s
         ("FROM python:3.11-slim-bookworm AS app\nCOPY main.py .\n" + SERVICE + "FROM app AS test\n", {}),
         (START + "RUN useradd one && useradd two\n" + SERVICE, {}),
         (START.replace("slim-bookworm", "windowsservercore") + SERVICE, {}),
+        (START + "COPY --from=docker:27-cli /usr/local/bin/docker /usr/local/bin/docker\n" + SERVICE, {}),
+        (START + SERVICE, {"main__py": APP + 'subprocess.run(["docker", "rm", name])\n'}),
+        (START + SERVICE, {"main__py": APP + 'PORT = int(os.environ.get("PORT", "443"))\n'}),
+        (START + SERVICE, {"main__py": APP + 'MODEL = "/mnt/models/ranker.onnx"\n'}),
+        (START + SERVICE, {"main__py": APP + 'def keep(name, text):\n    open(name, "w").write(text)\n'}),
+        (START + "ENV UPLOAD_DIR=/uploads\n" + SERVICE, {}),
+        (START + SERVICE, {"compose__yaml": "services: {api: {build: ., environment: [MODEL_DIR=/data/models]}}\n"}),
+        (START + SERVICE.replace("main:app", "missing:app"), {}),
+        (START + 'CMD ["streamlit", "run", "missing.py"]\n', {}),
+        (START + 'CMD ["python", "main.py"]\n', {"main__py": 'parser.add_argument("--export-dir", default="out/")\n'}),
+        (START + 'CMD ["python", "main.py"]\n', {"main__py": "tfds.load('imdb', data_dir=folder)\n"}),
+        (START + 'CMD ["python", "main.py"]\n', {"main__py": "os.remove(path)\n"}),
+        (START.replace("WORKDIR /app\n", "") + SERVICE, {"main__py": "import label_studio_ml\n" + APP}),
+        (START + "RUN useradd app\n" + SERVICE, {"main__py": "import label_studio_ml\n" + APP}),
+        (START + "RUN useradd app\n" + SERVICE, {"main__py": "import transformers\n" + APP}),
     ],
 )
 def test_what_may_need_root_is_left_alone(tmp_path: Path, dockerfile: str, files: dict[str, str]) -> None:
@@ -84,6 +99,31 @@ def test_a_folder_that_the_file_gives_away_is_not_given_again(tmp_path: Path) ->
     dockerfile = START + "RUN useradd -m app && chown -R app /app\n" + SERVICE
     after = fixed(tmp_path, dockerfile, main__py=WRITES)
     assert after == dockerfile.replace(SERVICE, "USER app\n" + SERVICE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'API = FastAPI(title="docker demo", description="port 80 of the proxy")\n',
+        "import numpy, ranker.features\nimport start\n",
+        'app.mount("/data", StaticFiles(directory="static"))\n',
+        'parser.add_argument("--port", type=int, default=8080)\nSUPPORT = 12\n',
+        'CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"\n',
+    ],
+)
+def test_what_only_looks_like_a_need_of_root_is_none(tmp_path: Path, source: str) -> None:
+    (tmp_path / "ranker").mkdir()
+    (tmp_path / "ranker" / "features.py").write_text("")
+    dockerfile = START + "COPY ranker ./ranker\nENV PIP_CACHE_DIR=/.cache\n" + SERVICE
+    after = fixed(tmp_path, dockerfile, main__py=APP + source)
+    assert "USER 999:999" in after
+    # What was read whole keeps its folder to root.
+    assert ("RUN chown" in after) is ("import start" in source)
+
+
+def test_the_working_directory_of_a_server_without_source_is_given_to_the_user(tmp_path: Path) -> None:
+    dockerfile = START.replace("COPY main.py start.sh ./\n", "") + 'CMD ["mlflow", "server", "--port", "5000"]\n'
+    assert "RUN chown 999:999 /app\nUSER 999:999\nCMD" in fixed(tmp_path, dockerfile)
 
 
 def test_copies_of_the_stage_below_are_given_to_the_user(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,9 @@ from mllint.verification.before_after import Comparison, Measured, State
 from mllint.verification.records import Built, Limits, Outcome, Provider, Request, Row, Variant
 from mllint.verification.verifying import Means
 
+VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads(Path(__file__).with_name("verify_schema_v1.json").read_text("utf-8"))
+)
 FIXTURE = Path(__file__).parent.parent / "fixtures/inference/cpu/no-user/broken"
 IMAGE = Built("sha256:0123", 14.25, 413_700_000, 9, 3, 8)
 MEANS = Means("BuildKit by docker buildx 0.13.1", ("# syntax=x is left out",))
@@ -33,6 +37,13 @@ def outcome(variant: Variant, *rows: Row, **changes: Any) -> Outcome:
     built = Row("built", "pass", "in 14.2 s, 8 steps, 3 of them cached", number=14.25)
     found = Outcome(variant, "BuildKit by docker buildx 0.13.1", (), IMAGE, (built, *rows))
     return found._replace(**changes)
+
+
+def parsed(report: str) -> Any:
+    """The JSON of a report, which is as its schema says."""
+    document = json.loads(report)
+    VALIDATOR.validate(document)
+    return document
 
 
 def plain(*outcomes: Outcome, columns: int = 80) -> str:
@@ -122,7 +133,7 @@ def test_json_has_all_that_was_found(variant: Variant):
         gpus="all", requests=(Request("/predict", "POST", status=422),), provider=Provider("/health", "device")
     )
     found = outcome(asked, SLOW)
-    document = json.loads(verify_json.render([found]))
+    document = parsed(verify_json.render([found]))
     assert list(document) == ["schema", "tool_version", "variants", "summary"]
     assert document["summary"] == {"right": 0, "wrong": 1, "not_verified": 0}
     (only,) = document["variants"]
@@ -137,7 +148,18 @@ def test_json_has_all_that_was_found(variant: Variant):
         "detail": ["last words"],
         "number": 10.0,
     }
-    assert verify_json.render([found]) == verify_json.render([found])
+    assert list(only) == [
+        "name", "dockerfile", "context", "target", "build_args", "base_images", "gpus", "env", "port", "health",
+        "requests", "provider", "root_is_fine", "limits", "verdict", "builder", "notes", "built", "rows", "obstacle",
+    ]  # fmt: skip
+
+
+def test_json_of_what_could_not_be_verified(variant: Variant):
+    found = Outcome(variant, "", (), None, (), "no Docker engine answers")
+    (only,) = parsed(verify_json.render([found]))["variants"]
+    assert (only["verdict"], only["builder"], only["built"], only["rows"]) == ("not_verified", None, None, [])
+    (planned,) = parsed(verify_json.render_plan([variant], [Means(None, (), "no Docker engine answers")]))["plan"]
+    assert (planned["builder"], planned["obstacle"]) == (None, "no Docker engine answers")
 
 
 def test_a_plan_says_what_would_be_built_and_asked(variant: Variant):
@@ -160,7 +182,7 @@ def test_a_plan_says_what_would_be_built_and_asked(variant: Variant):
         "limits          healthy within 30 s, stopped within 5 s, at most 2.0 GB",
     ):
         assert line in text
-    assert json.loads(verify_json.render_plan([asked], [MEANS]))["plan"][0]["port"] == 9000
+    assert parsed(verify_json.render_plan([asked], [MEANS]))["plan"][0]["port"] == 9000
 
 
 @pytest.fixture
@@ -183,7 +205,7 @@ def test_a_comparison_shows_both_states_and_what_is_left(comparison: Comparison)
 
 
 def test_a_comparison_in_json_and_markdown(comparison: Comparison):
-    document = json.loads(verify_json.render_comparisons([comparison]))
+    document = parsed(verify_json.render_comparisons([comparison]))
     (only,) = document["comparisons"]
     assert only["before"]["findings"]["warning"] > only["after"]["findings"]["warning"]
     assert only["before"]["verdict"] == "wrong"

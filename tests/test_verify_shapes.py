@@ -207,10 +207,15 @@ def test_secrets_are_named_and_not_shown():
     ]
     row = secrets(config(Env=["DB_PASSWORD=tr0ub4dor&3", "PATH=/bin", "EMPTY"], Labels={"a": "b"}), history)
     assert (row.outcome, row.number) == ("fail", 2)
-    assert row.detail[0].startswith("ENV DB_PASSWORD (")
+    assert row.detail[0] == "DB_PASSWORD (password)"
     assert "RUN |1 API_TOKEN=*** /bin/sh" in row.detail[1]
     assert TOKEN not in repr(row)
     assert "tr0ub4dor" not in repr(row)
+
+
+def test_a_secret_that_the_history_shows_is_counted_once():
+    row = secrets(config(Env=["DB_PASSWORD=tr0ub4dor&3"]), [{"CreatedBy": "ENV DB_PASSWORD=tr0ub4dor&3"}])
+    assert (row.number, row.detail) == (1, ("ENV DB_PASSWORD=*** (password)",))
 
 
 def test_no_secrets():

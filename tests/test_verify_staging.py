@@ -10,18 +10,22 @@ import docker
 import pytest
 
 from mllint.verification import builders
+from mllint.verification.background import begun
 from mllint.verification.building import sending
 from mllint.verification.engines import Engine
 from mllint.verification.plan import plan
 from mllint.verification.records import VerifyError
 from mllint.verification.staging import Staged, staged
 
+NO_BUILDX = begun(str)
+"""A docker command that prints nothing."""
+
 
 @pytest.fixture
 def engine():
     """One that nobody has asked yet."""
     client = docker.DockerClient(base_url="unix:///nowhere/docker.sock", version="1.45")
-    return Engine(client, "Docker 26.1.5", "default", True)
+    return Engine(client, "Docker 26.1.5", "default", True, NO_BUILDX)
 
 
 @pytest.fixture
@@ -146,10 +150,10 @@ def test_the_classic_builder_is_enough_for_the_rest(engine, variant, monkeypatch
 
 
 def test_an_engine_without_buildkit_builds_as_it_can(engine, variant):
-    old = Engine(engine.client, "Docker 18.06.3", "default", False)
+    old = Engine(engine.client, "Docker 18.06.3", "default", False, NO_BUILDX)
     with staged(old, variant("FROM a\n")) as copy:
         assert builders.choose(old, copy).description == "classic builder (Docker 18.06.3 has no BuildKit)"
-        podman = Engine(engine.client, "Podman 4.3.1", "default", False)
+        podman = Engine(engine.client, "Podman 4.3.1", "default", False, NO_BUILDX)
         assert builders.choose(podman, copy).description == "Buildah through the API of Podman 4.3.1"
 
 

@@ -28,21 +28,13 @@ def in_front(stage: Stage, install: Install, command: str) -> Edit | None:
     return insert(source, start, f"{command}{between}")
 
 
-def is_first(install: Install) -> bool:
-    """Whether a call is what its RUN begins with."""
-    instruction = install.step.instruction
-    return (
-        bool(instruction.words) and not instruction.heredocs and install.span.start == instruction.words[0].span.start
-    )
-
-
 def with_packages(stage: Stage, install: Install, packages: Sequence[str]) -> Edit | None:
     """Name more packages behind those that a call of a package manager installs, each on a line of its own where these
     are; None where the last of them is not plain text."""
     source, last = stage.build.source, install.operands[-1] if install.operands else None
     if last is None or not last.is_literal or source.slice(last.span) != last.text:
         return None
-    indent = _indent(source, last.span.start)
+    indent = indent_of(source, last.span.start)
     text = " ".join(packages)
     if indent is not None:
         text = f" {stage.build.dockerfile.escape}\n{indent}".join(packages)
@@ -50,7 +42,7 @@ def with_packages(stage: Stage, install: Install, packages: Sequence[str]) -> Ed
     return insert(source, last.span.end, f" {text}")
 
 
-def _indent(source: Source, offset: int) -> str | None:
+def indent_of(source: Source, offset: int) -> str | None:
     """The blanks in front of what stands first on its line; None for what does not."""
     front = source.text[source.line_starts[source.position(offset)[0] - 1] : offset]
     return front if front and not front.strip() else None

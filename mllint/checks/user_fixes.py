@@ -8,6 +8,7 @@ from mllint import edits
 from mllint.checks import placing
 from mllint.checks.runtime import home_fixes
 from mllint.findings import Fix
+from mllint.image.content.demands import demands_root, is_read_whole, is_there, needs_home
 from mllint.image.content.homes import closed_needs
 from mllint.image.content.rights import fetches_models, keeps_at_home, needs_root
 from mllint.image.content.written import made_folders, may_write
@@ -42,6 +43,8 @@ class _Account(NamedTuple):
     cause: Step | None = None
     """The step of the file that makes it already."""
     has_shell: bool = True
+    has_home: bool = True
+    """Whether it surely has a home folder, where libraries keep what they fetch."""
 
 
 def as_user(stage: Stage) -> Fix | None:
@@ -49,7 +52,9 @@ def as_user(stage: Stage) -> Fix | None:
     account = _account(stage)
     if account is None or any(other.parent is stage for other in stage.build.stages):
         return None
-    if needs_root(stage) or fetches_models(stage):
+    if needs_root(stage) or fetches_models(stage) or not is_there(stage) or demands_root(stage):
+        return None
+    if not account.has_home and needs_home(stage):
         return None
     moved = home_fixes.moving_edits(stage)
     if not moved and (keeps_at_home(stage) or any(closed_needs(stage, account.name))):
@@ -69,7 +74,9 @@ def _account(stage: Stage) -> _Account | None:
     own = {event.name: event for event in stage.log.events if isinstance(event, User) and event.cause.step is not None}
     if own:
         sure = [each for each in own.values() if each.cause.is_sure and each.uid != "0"]
-        return _Account(sure[0].name, cause=sure[0].cause.step) if len(own) == len(sure) == 1 else None
+        if len(own) != 1 or len(sure) != 1:
+            return None
+        return _Account(sure[0].name, cause=sure[0].cause.step, has_home=sure[0].has_home is True)
     if base.family == "distroless" and base.entry(_DISTROLESS):
         return _Account(_DISTROLESS, has_shell=False)
     return _new_account(stage)
@@ -106,7 +113,9 @@ def _owned(stage: Stage, account: _Account) -> list[Edit] | None:
     folder = stage.end.directory
     folders = made_folders(stage)
     found: list[Edit] = []
-    if may_write(stage) and not _is_given(stage, folder):
+    # Libraries may keep caches and databases where the process works: only what was read whole surely does not.
+    is_writing = may_write(stage)
+    if (is_writing or not is_read_whole(stage)) and not _is_given(stage, folder):
         if folder == "/" or folder.startswith(UNKNOWN_FOLDER) or not account.has_shell:
             return None
         if stage.last("WORKDIR") is not None:
@@ -116,7 +125,7 @@ def _owned(stage: Stage, account: _Account) -> list[Edit] | None:
         behind = stage.steps_before(None)
         if account.cause is not None:
             behind = behind[behind.index(account.cause) :]
-        found = [_given(step, account) for step in behind if _brings_source(step, folder)]
+        found = [_given(step, account) for step in behind if is_writing and _brings_source(step, folder)]
     if not all(map(_PLAIN_PATH.fullmatch, folders)):
         return None
     chown = [f"RUN chown {account.name} {' '.join(folders)}"] if folders else []

@@ -6,7 +6,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn, Protocol
 
 import typer
 
@@ -84,7 +84,7 @@ def verify(
     if measure and not fix_first:
         raise typer.BadParameter("measures the states before and after --fix-first", param_hint="--measure")
     choices = _Choices(config, no_config, no_cache, keep, measure, quiet)
-    output = _Output(format, wants_color(color))
+    renderer = _renderer(format, color)
     try:
         variants = planned(
             paths or [Path()],
@@ -95,9 +95,10 @@ def verify(
             no_config=no_config,
         )
         if plan:
-            output.plan(variants)
+            sys.stdout.write(renderer.render_plan(variants, _means(variants)))
             return
-        outcomes = _compared(variants, choices, output) if fix_first else _verified(variants, choices, output)
+        look = _compared if fix_first else _verified
+        outcomes = look(variants, choices, renderer)
     except (ConfigError, PlanError) as error:
         _give_up(error, 2)
     except VerifyError as error:
@@ -122,16 +123,16 @@ class _Choices(NamedTuple):
     quiet: bool
 
 
-def _verified(variants: Sequence[Variant], choices: _Choices, output: _Output) -> Sequence[Outcome]:
+def _verified(variants: Sequence[Variant], choices: _Choices, renderer: _Renderer) -> Sequence[Outcome]:
     from mllint.verification.verifying import verify
 
     with _running(choices) as (engine, session, steps):
         outcomes = verify(variants, engine, session, no_cache=choices.no_cache, watch=steps)
-    output.outcomes(outcomes)
+    sys.stdout.write(renderer.render(outcomes))
     return outcomes
 
 
-def _compared(variants: Sequence[Variant], choices: _Choices, output: _Output) -> Sequence[Outcome]:
+def _compared(variants: Sequence[Variant], choices: _Choices, renderer: _Renderer) -> Sequence[Outcome]:
     from mllint.verification.before_after import compare
 
     with _running(choices) as (engine, session, steps):
@@ -145,7 +146,7 @@ def _compared(variants: Sequence[Variant], choices: _Choices, output: _Output) -
             measure=choices.measure,
             watch=steps,
         )
-    output.comparisons(comparisons)
+    sys.stdout.write(renderer.render_comparisons(comparisons))
     return [each.after.outcome for each in comparisons]
 
 
@@ -153,17 +154,25 @@ def _compared(variants: Sequence[Variant], choices: _Choices, output: _Output) -
 def _running(choices: _Choices) -> Iterator[tuple[Engine, Session, Steps]]:
     """An engine, and what is made on it: gone at the end, or kept and named."""
     from mllint.report.verify_steps import Steps
-    from mllint.verification.engines import connect
+    from mllint.verification.engines import answering, connect
     from mllint.verification.session import Session
 
     engine = connect()
-    with Steps(not choices.quiet) as steps, Session(engine.client, choices.keep) as session:
-        try:
-            yield engine, session, steps
-        finally:
-            steps.end()
-    if choices.keep:
-        typer.echo("".join(f"{line}\n" for line in _kept(session)), nl=False, err=True)
+    session = Session(engine.client, choices.keep)
+    try:
+        with Steps(not choices.quiet) as steps, session:
+            try:
+                yield engine, session, steps
+            finally:
+                steps.end()
+    except KeyboardInterrupt:
+        typer.echo(f"mllint: interrupted{'' if choices.keep else ', what was made is removed'}", err=True)
+        raise
+    finally:
+        if choices.keep:
+            with answering():
+                kept = list(_kept(session))
+            typer.echo("".join(f"{line}\n" for line in kept), nl=False, err=True)
 
 
 def _kept(session: Session) -> Iterator[str]:
@@ -180,42 +189,49 @@ def _kept(session: Session) -> Iterator[str]:
         yield f"remove with: docker rmi -f $(docker images -qf label={name}={value})"
 
 
-class _Output(NamedTuple):
-    """Writes reports to standard output."""
+class _Renderer(Protocol):
+    """Turns what came out into a report; a module of mllint.report is one."""
 
-    form: str
+    def render(self, outcomes: Sequence[Outcome]) -> str: ...
+
+    def render_comparisons(self, comparisons: Sequence[Comparison]) -> str: ...
+
+    def render_plan(self, variants: Sequence[Variant], means: Sequence[Means]) -> str: ...
+
+
+class _Text(NamedTuple):
+    """The report for people."""
+
     color: bool
+    columns: int
 
-    def outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        from mllint.report import verify_json, verify_markdown, verify_text
+    def render(self, outcomes: Sequence[Outcome]) -> str:
+        from mllint.report.verify_text import render
 
-        if self.form == "json":
-            sys.stdout.write(verify_json.render(outcomes))
-        elif self.form == "markdown":
-            sys.stdout.write(verify_markdown.render(outcomes))
-        else:
-            sys.stdout.write(verify_text.render(outcomes, self.color, _columns()))
+        return render(outcomes, self.color, self.columns)
 
-    def comparisons(self, comparisons: Sequence[Comparison]) -> None:
-        from mllint.report import verify_json, verify_markdown, verify_text
+    def render_comparisons(self, comparisons: Sequence[Comparison]) -> str:
+        from mllint.report.verify_text import render_comparisons
 
-        if self.form == "json":
-            sys.stdout.write(verify_json.render_comparisons(comparisons))
-        elif self.form == "markdown":
-            sys.stdout.write(verify_markdown.render_comparisons(comparisons))
-        else:
-            sys.stdout.write(verify_text.render_comparisons(comparisons, self.color, _columns()))
+        return render_comparisons(comparisons, self.color, self.columns)
 
-    def plan(self, variants: Sequence[Variant]) -> None:
-        from mllint.report import verify_json, verify_markdown, verify_text
+    def render_plan(self, variants: Sequence[Variant], means: Sequence[Means]) -> str:
+        from mllint.report.verify_text import render_plan
 
-        means = _means(variants)
-        if self.form == "json":
-            sys.stdout.write(verify_json.render_plan(variants, means))
-        elif self.form == "markdown":
-            sys.stdout.write(verify_markdown.render_plan(variants, means))
-        else:
-            sys.stdout.write(verify_text.render_plan(variants, means, self.color, _columns()))
+        return render_plan(variants, means, self.color, self.columns)
+
+
+def _renderer(form: str, color: str) -> _Renderer:
+    if form == "json":
+        from mllint.report import verify_json
+
+        return verify_json
+    if form == "markdown":
+        from mllint.report import verify_markdown
+
+        return verify_markdown
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+    return _Text(wants_color(color), columns)
 
 
 def _means(variants: Sequence[Variant]) -> list[Means]:
@@ -229,7 +245,3 @@ def _means(variants: Sequence[Variant]) -> list[Means]:
     except VerifyError as error:
         return [Means(None, (), str(error))] * len(variants)
     return [means(variant, engine) for variant in variants]
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH

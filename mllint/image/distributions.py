@@ -99,6 +99,16 @@ def scripts(name: str, version: Value | None) -> frozenset[str] | Unknown:
     return _agreed(name, version, rows)
 
 
+def has_script(name: str, version: Value | None, program: str) -> bool | Unknown:
+    """Whether a distribution puts a program beside the interpreter. Where no row has the release and the others differ,
+    that is known of a program that all of them have or none."""
+    given = scripts(name, version)
+    if isinstance(given, frozenset):
+        return program in given
+    answers = {program in row.scripts for row in releases(name) if row.scripts is not None}
+    return answers.pop() if len(answers) == 1 else given
+
+
 def guess_import(name: str) -> str:
     """The import name that a distribution has by convention."""
     return normalised(name).replace("-", "_")

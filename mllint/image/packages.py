@@ -35,6 +35,16 @@ class Manager(NamedTuple):
     installs: tuple[tuple[str, ...], ...]
     language: str
     values: frozenset[str]
+    """The options that take a value."""
+    flags: frozenset[str]
+    """The long ones that take none, where the beginning of a long option stands for all of it."""
+
+    def full_name(self, written: str) -> str:
+        """The long option that a call means."""
+        if not self.flags or written in self.flags or written in self.values:
+            return written
+        fitting = [name for name in self.flags | self.values if name.startswith(written)]
+        return fitting[0] if len(fitting) == 1 else written
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +132,7 @@ def managers() -> tuple[Manager, ...]:
             tuple(tuple(verb.split()) for verb in row["installs"]),
             row["language"],
             frozenset(row["values"].split()),
+            frozenset(row.get("flags", "").split()),
         )
         for row in facts.rows("package_managers")
     )
@@ -140,7 +151,7 @@ def install_of(step: Step, each: Executed) -> Install | None:
     for manager in managers():
         if name not in manager.programs:
             continue
-        operands, options = _split(words[1:], manager.values)
+        operands, options = _split(words[1:], manager)
         for verb in manager.installs:
             if tuple(word.value for word in operands[: len(verb)]) == verb:
                 rest = tuple(operands[len(verb) :])
@@ -160,7 +171,7 @@ def _without_module(words: tuple[Word, ...]) -> tuple[Word, ...]:
     return words
 
 
-def _split(words: tuple[Word, ...], with_value: frozenset[str]) -> tuple[list[Word], list[tuple[str, Word]]]:
+def _split(words: tuple[Word, ...], manager: Manager) -> tuple[list[Word], list[tuple[str, Word]]]:
     operands: list[Word] = []
     options: list[tuple[str, Word]] = []
     at = 0
@@ -171,16 +182,18 @@ def _split(words: tuple[Word, ...], with_value: frozenset[str]) -> tuple[list[Wo
         if not text.startswith("-") or text == "-":
             operands.append(word)
             continue
-        name, equals, _ = text.partition("=")
-        if equals and name.startswith("--"):
-            options.append((name, _tail(word, len(name) + 1)))
-        elif text.startswith("--") and text not in with_value:
-            options.append((text, word))
-        elif text.startswith("--"):
-            options += [(text, value) for value in words[at : at + 1]]
-            at += 1
+        if not text.startswith("--"):
+            at += _short_options(word, words[at : at + 1], manager.values, options)
+            continue
+        written, equals, _ = text.partition("=")
+        name = manager.full_name(written)
+        if equals:
+            options.append((name, _tail(word, len(written) + 1)))
+        elif name not in manager.values:
+            options.append((name, word))
         else:
-            at += _short_options(word, words[at : at + 1], with_value, options)
+            options += [(name, value) for value in words[at : at + 1]]
+            at += 1
     return operands, options
 
 

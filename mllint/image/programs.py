@@ -163,11 +163,14 @@ def _is_program(view: View, path: str) -> bool:
 def _script(view: View, folder: str, name: str) -> Found:
     """A console script of one of the distributions whose scripts go to a folder, or of what these bring along."""
     roots = list(_with_scripts_in(view, folder))
+    silent = ""
     for each in roots:
-        given = distributions.scripts(each.name, each.version)
-        if isinstance(given, frozenset) and name in given:
+        given = distributions.has_script(each.name, each.version, name)
+        if given is True:
             sure = each.cause.is_sure
             return Program(f"{folder}/{name}", each.cause, each.name) if sure else Unknown(f"{name} may not be there")
+        if isinstance(given, Unknown):
+            silent = silent or each.name
     owners = distributions.providers_of_script(name) if roots else ()
     if owners:
         asked = [(each.name, each.version if isinstance(each.version, str) else None, each.extras) for each in roots]
@@ -179,9 +182,6 @@ def _script(view: View, folder: str, name: str) -> Found:
             if isinstance(answer, Unknown):
                 return answer
         return None
-    silent = next(
-        (each.name for each in roots if isinstance(distributions.scripts(each.name, each.version), Unknown)), ""
-    )
     return Unknown(f"which programs {silent} brings is not known") if silent else None
 
 

@@ -69,6 +69,11 @@ class Server(NamedTuple):
     """How it is started."""
 
     @property
+    def start_period(self) -> str:
+        """How long it may load before a health check counts, as HEALTHCHECK writes it."""
+        return self.launch.row.get("start_period", "60s")
+
+    @property
     def host(self) -> Said:
         """The address it listens on, and where that is said."""
         return listening.host(self.launch)

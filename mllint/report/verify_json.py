@@ -23,9 +23,10 @@ SCHEMA = 1
 def render(outcomes: Sequence[Outcome]) -> str:
     """What came out as a JSON object in ASCII, ending in a newline. Credentials are masked.
 
-    `variants` has one object a variant, in the order of the run: what it is (as in a plan), `verdict` (right, wrong or
-    not verified), `builder`, `notes`, `built` (null if nothing was), `rows` and `obstacle` (null where all was looked
-    at). `seconds` and a row's `number` are measurements: seconds, bytes or the uid.
+    `variants` has one object a variant, in the order of the run: what it is (as in a plan), `verdict` (right, wrong
+    or not_verified), `builder` (null if none was found), `notes`, `built` (null if nothing was), `rows` and
+    `obstacle` (null where all was looked at). `seconds` and a row's `number` are measurements: seconds, bytes or
+    the uid.
     """
     return _document(_verified(outcomes))
 
@@ -64,12 +65,15 @@ def _means(how: Means) -> dict[str, Any]:
 
 
 def _verified(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    verdicts = [verify_rows.verdict(each) for each in outcomes]
-    words = {"right": "right", "wrong": "wrong", "not verified": "not_verified"}
+    verdicts = [_verdict(each) for each in outcomes]
     return {
         "variants": [_outcome(each) for each in outcomes],
-        "summary": {name: verdicts.count(word) for word, name in words.items()},
+        "summary": {name: verdicts.count(name) for name in ("right", "wrong", "not_verified")},
     }
+
+
+def _verdict(outcome: Outcome) -> str:
+    return verify_rows.verdict(outcome).replace(" ", "_")
 
 
 def _document(fields: Mapping[str, Any]) -> str:
@@ -97,8 +101,8 @@ def _measured(measured: Measured) -> dict[str, Any]:
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
         **_planned(outcome.variant),
-        "verdict": verify_rows.verdict(outcome),
-        "builder": outcome.builder,
+        "verdict": _verdict(outcome),
+        "builder": outcome.builder or None,
         "notes": [_masked(note) for note in outcome.notes],
         "built": outcome.built._asdict() if outcome.built else None,
         "rows": [_row(row) for row in outcome.rows],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from mllint.checks.context.sizes import size
 from mllint.findings import Severity
 from mllint.masking import mask
 from mllint.report.inspect_values import masked_value
@@ -90,6 +89,8 @@ def asked(request: Request) -> str:
 
 def limits(variant: Variant) -> str:
     """`healthy within 120 s, stopped within 10 s, at most 2.0 GB`."""
+    from mllint.checks.context.sizes import size
+
     allowed = variant.limits
     words = [f"healthy within {allowed.healthy:g} s", f"stopped within {allowed.stop:g} s"]
     if allowed.size is not None:

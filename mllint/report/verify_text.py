@@ -130,8 +130,11 @@ def _outcome(console: Console, outcome: Outcome) -> None:
     title = Text(verify_rows.title(outcome.variant), style="bold")
     console.print(title.append(f": {verdict}", style=_VERDICTS[verdict]), overflow="fold")
     table = grid(3)
+    notes = grid(2)
     for note in (f"built with {outcome.builder}", *outcome.notes) if outcome.builder else outcome.notes:
-        console.print(Text(f"  {shown(note)}", style="dim"), overflow="fold")
+        notes.add_row("", Text(shown(note), style="dim"))
+    if notes.row_count:
+        console.print(notes)
     for row in outcome.rows:
         _add(table, row)
     if outcome.obstacle is not None:

@@ -116,13 +116,18 @@ def _in_members(value: list[object], shape: object, place: str) -> str | None:
 
 def _in_keys(value: dict[str, object], shape: dict[str, object], place: str) -> str | None:
     for key, each in shape.items():
+        name = _in_one_line(key)
         if key not in value:
-            has = ", ".join(value) or "no keys"
-            return f"{place} has no key {key} but {has}"
-        inside = key if place == "the answer" else f"{place}.{key}"
+            has = ", ".join(map(_in_one_line, value)) or "no keys"
+            return f"{place} has no key {name} but {has}"
+        inside = name if place == "the answer" else f"{place}.{name}"
         if (found := difference(value[key], each, inside)) is not None:
             return found
     return None
+
+
+def _in_one_line(key: str) -> str:
+    return key.encode("unicode_escape").decode() if not key.isprintable() else key
 
 
 def _other_type(value: object, name: str, place: str) -> str | None:

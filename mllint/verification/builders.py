@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mllint.patterns import regex
 from mllint.verification.building import api, command, failures
 from mllint.verification.building.progress import Failure, Progress, Step
-from mllint.verification.engines import answering
+from mllint.verification.engines import answering, said
 from mllint.verification.records import Built, VerifyError
 
 if TYPE_CHECKING:
@@ -51,24 +50,14 @@ def choose(engine: Engine, staged: Staged) -> Builder:
         return _classic(staged, "the variable DOCKER_BUILDKIT switches BuildKit off", "unset DOCKER_BUILDKIT")
     if not engine.has_buildkit:
         return _classic(staged, f"{engine.name} has no BuildKit", "take Docker 19.03 or newer")
-    program = shutil.which("docker")
-    if program is None:
-        return _by_api(staged, "no docker command")
-    if found := _BUILDX.match(_said(program, "buildx", "version")):
+    if found := _BUILDX.match(engine.buildx.result()):
         return Builder("buildx", f"BuildKit by docker buildx {found[1]}")
-    client = _CLIENT.match(_said(program, "--version"))
+    if shutil.which("docker") is None:
+        return _by_api(staged, "no docker command")
+    client = _CLIENT.match(said("docker", "--version"))
     if client and int(client[2]) <= _LAST_WITH_BUILDKIT:
         return Builder("docker", f"BuildKit by the docker command {client[1]}")
     return _by_api(staged, "no docker command with buildx")
-
-
-def _said(*command: str) -> str:
-    """What a command prints; nothing where it fails."""
-    try:
-        ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
-        return ""
-    return ran.stdout if ran.returncode == 0 else ""
 
 
 def _by_api(staged: Staged, why: str) -> Builder:

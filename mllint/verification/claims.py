@@ -34,6 +34,8 @@ PACKAGES = ("pip", "six", "idna", "click", "h11", "uvicorn", "requests", "numpy"
 PATHS = ("/app", "/app/main.py", "/opt", "/root", "/tmp", "/srv", "/home", "/data", "/nowhere/at-all")
 # A shell takes them apart at spaces.
 _PROGRAM, _PYTHON = regex(r"[\w.+-]+"), regex(r"/[\w./+-]+")
+# A container has others there than its image.
+_OF_CONTAINERS = regex(r"/(?:dev|proc|sys|etc/(?:hosts|hostname|resolv\.conf))(?:/.*)?")
 _MOST_PATHS = 1000
 """A context may have more files than a command line has room for."""
 
@@ -51,7 +53,7 @@ def questions(stage: Stage, inspection: Inspection) -> Questions:
     """What the paper speaks of, and what every image is asked about."""
     programs = {*PROGRAMS, *(each.name for each in inspection.programs if _PROGRAM.fullmatch(each.name))}
     named = (path for event in stage.log.events for path in _paths(event, stage))
-    wanted = filter(_is_plain, chain(PATHS, (stage.end.directory,), named))
+    wanted = filter(_can_be_asked, chain(PATHS, (stage.end.directory,), named))
     paths = tuple(islice(_each_once(wanted), _MOST_PATHS))
     pythons = {path for each in _interpreters(stage) if _PYTHON.fullmatch(path := _executable(each))}
     return Questions(tuple(sorted(programs)), paths, tuple(sorted(pythons)))
@@ -65,8 +67,10 @@ def _each_once(paths: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _is_plain(path: str) -> bool:
-    return path.startswith("/") and not path.startswith("//") and not any(mark in path for mark in "*?[$\n")
+def _can_be_asked(path: str) -> bool:
+    if not path.startswith("/") or path.startswith("//") or _OF_CONTAINERS.fullmatch(path):
+        return False
+    return not any(mark in path for mark in "*?[$\n")
 
 
 def _paths(event: Event, stage: Stage) -> Iterator[str]:
@@ -180,7 +184,7 @@ def _environment(stage: Stage, interpreter: Interpreter) -> Claims:
     found: Claims = {("version of", where): interpreter.version}
     for name, each in seen.distributions.items():
         found[f"version in {where}", name] = each.version
-    for name in {*PACKAGES, *seen.distributions, *brought.via}:
+    for name in sorted({*PACKAGES, *seen.distributions, *brought.via}):
         verdict = brought.brings(name)
         if verdict == "absent":
             verdict = seen.unknown or "absent"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import masking
@@ -10,8 +9,8 @@ from mllint.engine_images import described
 from mllint.image.build import Build
 from mllint.image.values import Unknown
 from mllint.inspection import inspection
+from mllint.verification.background import begun
 from mllint.verification.claims import Claim, Claims, Questions, claims, questions
-from mllint.verification.probes import probe
 from mllint.verification.records import Row
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from mllint.config import Base
+    from mllint.verification.probes import Probe
     from mllint.verification.records import Variant
     from mllint.verification.session import Session
 
@@ -61,11 +61,7 @@ class Different(NamedTuple):
 def foresee(session: Session, variant: Variant) -> Future[Predicted]:
     """Begin to find out what is known on paper, in a thread: it takes a second or two where a base has to be looked
     into, which goes well with a build."""
-    worker = ThreadPoolExecutor(1, "mllint-foresee")
-    try:
-        return worker.submit(predicted, session, variant)
-    finally:
-        worker.shutdown(wait=False)
+    return begun(predicted, session, variant)
 
 
 def predicted(session: Session, variant: Variant) -> Predicted:
@@ -79,7 +75,7 @@ def predicted(session: Session, variant: Variant) -> Predicted:
 
     standins: dict[str, Base] = {}
     missing = []
-    for name in {stage.base.text for stage in variant.build.needed if stage.base.kind == "image"}:
+    for name in dict.fromkeys(stage.base.text for stage in variant.build.needed if stage.base.kind == "image"):
         image = _image(session, variant.base_images.get(name, name))
         if image is None:
             missing.append(name)
@@ -135,11 +131,11 @@ def _literally(name: str) -> str:
     return "".join(f"[{each}]" if each in "*?[" else each for each in name)
 
 
-def compared(session: Session, paper: Predicted, image: str) -> Row:
+def compared(paper: Predicted, probe: Probe) -> Row:
     """The row `as predicted`: every value that is known on paper beside what the engine and a container say."""
+    truth = probe.answers(paper.asked)
     if paper.why_not:
         return Row("as predicted", "note", paper.why_not)
-    truth = probe(session, image, paper.asked)
     if paper.missing and ("label", STANDIN) in truth:
         return Row("as predicted", "note", _not_there(paper.missing))
     known = {claim: value for claim, value in paper.known.items() if _is_asked(claim, truth)}
@@ -151,10 +147,15 @@ def compared(session: Session, paper: Predicted, image: str) -> Row:
 
 
 def _is_asked(claim: Claim, truth: Claims) -> bool:
-    """Whether the truth was to be had: an image without a shell tells nothing but its configuration."""
-    if claim[0] in _CONFIGURATION and claim not in _INSIDE:
+    """Whether the truth was to be had: an image without a shell tells nothing but its configuration, and a container
+    has the folders of its volumes, whatever the image has there."""
+    topic, about = claim
+    if topic in _CONFIGURATION and claim not in _INSIDE:
         return True
-    return any(topic in _FILES for topic, _ in truth) if claim[0] in _FILES else _INSIDE[0] in truth
+    if topic not in _FILES:
+        return _INSIDE[0] in truth
+    volumes = (path for kind, path in truth if kind == "volume")
+    return any(kind in _FILES for kind, _ in truth) and not any(f"{path}/".startswith(f"{about}/") for path in volumes)
 
 
 def differences(known: Claims, truth: Claims) -> list[Different]:

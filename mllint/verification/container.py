@@ -138,7 +138,8 @@ class Container:
         try:
             identifier = api.exec_create(self.id, list(command), user=user)["Id"]
             output: bytes = api.exec_start(identifier)
-            return Ran(api.exec_inspect(identifier)["ExitCode"], lines(output))
+            # The kernel sets NUL between the words of a command line.
+            return Ran(api.exec_inspect(identifier)["ExitCode"], lines(output.replace(b"\0", b" ")))
         except docker.errors.APIError as error:
             return Ran(CANNOT_RUN[0], lines(explained(error).encode()))
         except (requests.RequestException, OSError) as error:
@@ -170,11 +171,10 @@ def start(
         made = api.create_container(
             image, environment=dict(env), ports=[port] if port else None, host_config=host, labels=dict(session.labels)
         )
-        container = Container(session, made["Id"])
-        api.start(container.id)
+        api.start(made["Id"])
     except docker.errors.APIError as error:
         raise _refusal(explained(error)) from error
-    return container
+    return Container(session, made["Id"])
 
 
 def explained(error: APIError) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mllint.verification.background import begun
 from mllint.verification.records import VerifyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from docker import DockerClient
 
@@ -33,18 +35,13 @@ class Engine:
     context: str
     """What the docker command calls it: the name of a docker context, `default` for that of DOCKER_HOST."""
     has_buildkit: bool
+    buildx: Future[str]
+    """What `docker buildx version` prints on this machine; nothing where there is no such command."""
 
     @property
     def is_podman(self) -> bool:
         """Whether it is Podman behind Docker's API: it runs no HEALTHCHECK by itself."""
         return self.name.startswith("Podman")
-
-    @cached_property
-    def has_gpus(self) -> bool:
-        """Whether it says that it can give GPUs of NVIDIA to containers."""
-        info = self.client.info()
-        devices = info.get("DiscoveredDevices") or []
-        return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia" in each.get("ID", "") for each in devices)
 
 
 @contextmanager
@@ -59,8 +56,19 @@ def answering() -> Iterator[None]:
         raise VerifyError(f"the Docker engine broke off: {getattr(error, 'explanation', None) or error}") from error
 
 
+def said(*command: str) -> str:
+    """What a command prints; nothing where it fails."""
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return ""
+    return ran.stdout if ran.returncode == 0 else ""
+
+
 def connect() -> Engine:
     """The engine of DOCKER_HOST, else of the current docker context. Raises VerifyError, which tells what to do."""
+    # The answer takes as long as it takes to load the SDK.
+    buildx = begun(said, "docker", "buildx", "version")
     import requests
     from docker.errors import DockerException
 
@@ -70,10 +78,10 @@ def connect() -> Engine:
         version = client.version()
     except (DockerException, requests.RequestException, OSError, ValueError) as error:
         raise VerifyError(_refusal(error, context)) from error
-    return _engine(client, version, context)
+    return _engine(client, version, context, buildx)
 
 
-def _engine(client: DockerClient, version: dict[str, Any], context: str) -> Engine:
+def _engine(client: DockerClient, version: dict[str, Any], context: str, buildx: Future[str]) -> Engine:
     names = [each["Name"] for each in version.get("Components") or ()]
     is_podman = "Podman Engine" in names
     number = version["Version"].partition("+")[0]
@@ -85,7 +93,7 @@ def _engine(client: DockerClient, version: dict[str, Any], context: str) -> Engi
         )
     if version.get("Os", "linux") != "linux":
         raise VerifyError(f"{name} runs {version['Os']} containers: switch it to Linux containers")
-    return Engine(client, name, context, api >= _BUILDKIT_API and not is_podman)
+    return Engine(client, name, context, api >= _BUILDKIT_API and not is_podman, buildx)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -132,4 +140,6 @@ def _refusal(error: Exception, context: str) -> str:
         return f"no Docker engine answers at {host}, where the variable DOCKER_HOST points: {text}"
     if context != "default":
         return f"no Docker engine answers where the docker context {context} points: {text}"
-    return "no Docker engine answers: start Docker, or name the engine in the variable DOCKER_HOST"
+    is_off = "FileNotFoundError" in text or "ConnectionRefusedError" in text
+    why = "" if is_off else f" ({text})"
+    return f"no Docker engine answers{why}: start Docker, or name the engine in the variable DOCKER_HOST"

@@ -54,8 +54,15 @@ print("\t".join([".".join(map(str, sys.version_info[:3])), os.path.realpath(sys.
 """
 _AS_ROOT = r"""
 command -v stat >/dev/null && echo asked
+# Not `command -v`, which knows the shell's own commands before the programs of their names.
+on_path() {
+    IFS=:
+    for folder in $PATH; do
+        [ -f "$folder/$1" ] && [ -x "$folder/$1" ] && echo "$folder/$1" && return
+    done
+}
 for name in $PROGRAMS; do
-    printf 'program\t%s\t%s\n' "$name" "$(command -v "$name")"
+    printf 'program\t%s\t%s\n' "$name" "$(on_path "$name")"
 done
 stat -L -c '%n|%F|%u|%a' "$@" 2>/dev/null
 true
@@ -78,27 +85,53 @@ class Engine(Protocol):
 
 def probe(engine: Engine, image: str, asked: Questions) -> Claims:
     """The true values of all that can be asked of an image; its configuration alone where it has no shell."""
-    import docker.errors
+    return Probe(engine, image).answers(asked)
 
-    api = engine.client.api
-    config = api.inspect_image(image)["Config"] or {}
-    found = configuration(config)
-    made = api.create_container(
-        image, entrypoint=["/bin/sh"], command=["-c", _WAIT], stdin_open=True, labels=dict(engine.labels)
-    )["Id"]
-    # Without its container a program that hangs ends.
-    limit = threading.Timer(_LIMIT, api.kill, (made,))
-    try:
-        api.start(made)
+
+class Probe:
+    """A container of an image that does nothing but wait to be asked, without a network."""
+
+    def __init__(self, engine: Engine, image: str) -> None:
+        """Start it, which is most of what the answers take."""
+        import docker.errors
+
+        self.engine = engine
+        api = engine.client.api
+        self.config: Mapping[str, Any] = api.inspect_image(image)["Config"] or {}
+        self.container: str = api.create_container(
+            image,
+            entrypoint=["/bin/sh"],
+            command=["-c", _WAIT],
+            stdin_open=True,
+            host_config=api.create_host_config(network_mode="none"),
+            labels=dict(engine.labels),
+        )["Id"]
+        try:
+            api.start(self.container)
+            self.has_shell = True
+        except docker.errors.APIError:
+            self.has_shell = False
+
+    def answers(self, asked: Questions) -> Claims:
+        """The true values of all that can be asked, once: the container is gone afterwards."""
+        import docker.errors
+
+        api = self.engine.client.api
+        found = configuration(self.config)
+        # Without its container a program that hangs ends.
+        limit = threading.Timer(_LIMIT, api.kill, (self.container,))
         limit.start()
-        with ThreadPoolExecutor(2) as both:
-            parts = [both.submit(each, engine, made, asked) for each in (_of_user, _of_files)]
-            return found | parts[0].result() | parts[1].result()
-    except docker.errors.APIError:
-        return found
-    finally:
-        limit.cancel()
-        api.remove_container(made, v=True, force=True)
+        try:
+            if not self.has_shell:
+                return found
+            with ThreadPoolExecutor(2) as both:
+                parts = [both.submit(each, self.engine, self.container, asked) for each in (_of_user, _of_files)]
+                return found | parts[0].result() | parts[1].result()
+        except docker.errors.APIError:
+            return found
+        finally:
+            limit.cancel()
+            api.remove_container(self.container, v=True, force=True)
 
 
 def _of_user(engine: Engine, container: str, asked: Questions) -> Claims:

@@ -11,12 +11,13 @@ from mllint.verification.asking import Answer, NoAnswer, ask, difference, text
 from mllint.verification.container import Container, NoGpu, NotStarted
 from mllint.verification.endpoint import Endpoint, Silence, endpoint, port_of, wait
 from mllint.verification.engines import answering
+from mllint.verification.probes import Probe
 from mllint.verification.provider import NO_GPU, Gpus
 from mllint.verification.records import Row, VerifyError
 from mllint.verification.secrets import secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
     from mllint.image.stage import Stage
@@ -31,12 +32,18 @@ _NO_PORT = "no port of the service is known: name it under `port`"
 _REMOTE = "the engine is on another machine, whose loopback cannot be asked from here"
 
 
-def run(session: Session, variant: Variant, built: Built, paper: Future[Predicted] | None = None) -> tuple[Row, ...]:
+def run(
+    session: Session,
+    variant: Variant,
+    built: Built,
+    paper: Future[Predicted] | None = None,
+    tell: Callable[[str], object] = lambda doing: None,
+) -> tuple[Row, ...]:
     """Start a container of the image as the image says, without init, its port published on the loopback, and look at
     all but the build itself, in this order: `healthy`, `reachable`, each request, `user`, `stops`, `size`, `provider`,
     `secrets`, `as predicted`. What cannot be looked at because the container does not run is left out. `paper`
-    is what `comparing.foresee` gave, if it was begun before. Raises VerifyError where the engine, not the image, is to
-    blame."""
+    is what `comparing.foresee` gave, if it was begun before, and `tell` is told what is done next. Raises VerifyError
+    where the engine, not the image, is to blame."""
     stage = variant.build.final
     if stage is None:
         raise VerifyError(f"{variant.path} has no stage {variant.build.settings.target}")
@@ -46,21 +53,25 @@ def run(session: Session, variant: Variant, built: Built, paper: Future[Predicte
         port = port_of(variant, stage, config)
         # On paper, while the container starts.
         foreseen = paper or comparing.foresee(session, variant)
-        rows: list[Row | None] = []
-        told = None
+        tell("start the container")
+        started: _Service | Row
         try:
-            service = _start(session, variant, stage, built.image, port)
+            started = _start(session, variant, stage, built.image, port)
         except NotStarted as error:
-            seen = _Seen((Row("healthy", "fail", f"it does not start: {error}"),))
-        else:
-            seen = _look_at(service.container, variant, stage, config, port)
-        # In truth, while it stops.
-        comparison = worker.submit(lambda: comparing.compared(session, foreseen.result(), built.image))
-        rows += seen.rows
-        if seen.is_running:
-            rows.append(process.user(service.container, variant))
-            told = provider.row(variant, stage, seen.endpoint, seen.answers, service.gpus)
-            rows.append(process.stops(service.container, variant))
+            started = Row("healthy", "fail", f"it does not start: {error}")
+        # In truth: a container that waits takes nothing from the one that loads, and it is asked while that one stops.
+        probe = worker.submit(Probe, session, built.image)
+        seen = _Seen((started,)) if isinstance(started, Row) else _look_at(started, variant, stage, config, port, tell)
+        comparison = worker.submit(lambda: comparing.compared(foreseen.result(), probe.result()))
+        rows: list[Row | None] = [*seen.rows]
+        told = None
+        if seen.service is not None:
+            first = process.first(seen.service.container)
+            rows.append(process.user(first.uid, variant))
+            told = provider.row(variant, stage, seen.endpoint, seen.answers, seen.service.gpus)
+            tell("stop the container")
+            rows.append(process.stops(seen.service.container, variant, first.command))
+        tell("compare the image with what was predicted")
         rows += (_size(variant, built), told, secrets(config, api.history(built.image)), comparison.result())
         return tuple(filter(None, rows))
 
@@ -76,7 +87,8 @@ class _Seen(NamedTuple):
     """What was seen of a container from outside."""
 
     rows: tuple[Row, ...]
-    is_running: bool = False
+    service: _Service | None = None
+    """None where it does not run."""
     endpoint: Endpoint | None = None
     answers: Mapping[str, Answer] = MappingProxyType({})
     """What it answered, by path."""
@@ -93,8 +105,17 @@ def _start(session: Session, variant: Variant, stage: Stage, image: str, port: i
         return _Service(container.start(session, image, variant.env, port, None), Gpus(None, NO_GPU))
 
 
-def _look_at(ran: Container, variant: Variant, stage: Stage, config: Mapping[str, Any], port: int | None) -> _Seen:
+def _look_at(
+    service: _Service,
+    variant: Variant,
+    stage: Stage,
+    config: Mapping[str, Any],
+    port: int | None,
+    tell: Callable[[str], object],
+) -> _Seen:
     """Whether it is healthy, and what it answers."""
+    tell("wait until it is healthy")
+    ran = service.container
     is_local = ran.session.is_local
     host_port = ran.published(port) if port is not None and is_local else None
     end = endpoint(variant, stage, config, port, host_port) if port is not None and host_port is not None else None
@@ -105,10 +126,12 @@ def _look_at(ran: Container, variant: Variant, stage: Stage, config: Mapping[str
     if end is None:
         rows.append(Row("reachable", "note", _NO_PORT if is_local else _REMOTE))
     else:
+        tell(f"ask GET {end.path}")
         rows.append(_reachable(ran, end, variant, answers))
-        if rows[-1].outcome == "pass":
-            rows += [_answered(end, each, answers) for each in variant.requests]
-    return _Seen(tuple(rows), True, end, answers)
+        for each in variant.requests if rows[-1].outcome == "pass" else ():
+            tell(f"ask {each.method} {each.path}")
+            rows.append(_answered(end, each, answers))
+    return _Seen(tuple(rows), service, end, answers)
 
 
 def _reachable(ran: Container, end: Endpoint, variant: Variant, answers: dict[str, Answer]) -> Row:
@@ -147,7 +170,7 @@ def _in(seconds: float) -> str:
 
 def _size(variant: Variant, built: Built) -> Row:
     limit = variant.limits.size
-    value = f"{built.size / _MEGA:.1f} MB in {built.layers} layers"
+    value = f"{built.size / _MEGA:.1f} MB in {built.layers} layer{'' if built.layers == 1 else 's'}"
     if limit is not None and built.size > limit:
         return Row("size", "fail", f"{value}, more than {limit / _MEGA:.1f} MB", number=built.size)
     return Row("size", "pass", value, number=built.size)

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 def secrets(config: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Row:
     """The row `secrets`: by the environment and the labels of an image, and by the instructions in its history."""
-    found = dict(_of_pairs("ENV", map(_pair, config.get("Env") or ())))
-    found |= dict(_of_pairs("LABEL", (config.get("Labels") or {}).items()))
+    of_history = {}
     for each in history:
         text = each.get("CreatedBy", "")
         kinds = dict.fromkeys(secret.kind for secret in masking.secrets(text))
         if kinds:
-            found[" ".join(lines(text.encode()))] = ", ".join(kinds)
+            of_history[" ".join(lines(text.encode()))] = ", ".join(kinds)
+    told = "\n".join(of_history)
+    pairs = (*map(_pair, config.get("Env") or ()), *(config.get("Labels") or {}).items())
+    # The instruction that sets one is in the history, unless the base was made without any.
+    found = {name: kind for name, kind in _credentials(pairs) if f"{name}=" not in told} | of_history
     if not found:
         return Row("secrets", "pass", "none in history, environment and labels", number=0)
     detail = tuple(f"{where} ({what})" for where, what in found.items())
@@ -33,7 +36,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _of_pairs(what: str, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _credentials(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     for name, value in pairs:
         if (kind := masking.credential(name, value)) is not None:
-            yield f"{what} {name}", kind
+            yield name, kind

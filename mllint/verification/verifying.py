@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mllint.verification.builders import Step
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
     from mllint.verification.engines import Engine
     from mllint.verification.records import Built, Variant
     from mllint.verification.session import Session
-
-
-_RUN = -1
-"""A number that no step of a build has."""
 
 
 class Means(NamedTuple):
@@ -81,11 +78,35 @@ def verify_one(variant: Variant, engine: Engine, session: Session, *, no_cache: 
     try:
         outcome = build(outcome, engine, session, no_cache=no_cache, watch=watch)
         if outcome.built is not None:
-            watch.step(Step(_RUN, "run it", "started"))
-            outcome = outcome._replace(rows=(*outcome.rows, *run(session, variant, outcome.built, paper)))
+            phases = _Phases(watch)
+            rows = run(session, variant, outcome.built, paper, phases.begin)
+            phases.end()
+            outcome = outcome._replace(rows=(*outcome.rows, *rows))
     except VerifyError as error:
         return outcome._replace(obstacle=str(error))
     return outcome
+
+
+class _Phases:
+    """Tells a watch what is done one after the other, as of the steps of a build."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.step: Step | None = None
+        self.begun = 0.0
+
+    def begin(self, name: str) -> None:
+        """The one before is over."""
+        self.end()
+        # The steps of a build have the numbers from 1 on.
+        self.step = Step(self.step.number - 1 if self.step else -1, name, "started")
+        self.begun = time.monotonic()
+        self.watch.step(self.step)
+
+    def end(self) -> None:
+        """The last one is over."""
+        if self.step is not None:
+            self.watch.step(self.step._replace(state="done", seconds=time.monotonic() - self.begun))
 
 
 def means(variant: Variant, engine: Engine) -> Means:

@@ -150,6 +150,22 @@ def test_a_container_that_does_not_stay(verify: Verify, instructions: str, value
     assert failed(rows) == ["healthy"]
 
 
+def test_what_a_container_has_and_its_image_has_not_is_no_wrong_prediction(verify: Verify):
+    """Volumes and devices; nor is a program that the shell has a command of its own for."""
+    odd = "VOLUME /data/models\nRUN mkdir /dev/shm/cache && kill -0 $$ && echo >/etc/hosts-too\n"
+    rows = verify(BASE + odd + CHECK + USER + STOP + SERVE)
+    assert rows["as predicted"].outcome == "pass", rows["as predicted"]
+
+
+def test_an_entry_script_that_keeps_the_signal_from_the_service(verify: Verify):
+    script = "RUN printf '#!/bin/sh\\n\"$@\"\\nexit\\n' >/entry && chmod 755 /entry\n"
+    rows = verify(BASE + script + CHECK + USER + 'ENTRYPOINT ["/entry"]\n' + SERVE, limits=Limits(stop=1))
+    assert failed(rows) == ["stops"]
+    (why,) = rows["stops"].detail
+    assert why.startswith("PID 1 is a shell, which hands no signal on")
+    assert why.endswith(": /bin/sh /entry python /srv/main.py 0.0.0.0")
+
+
 def test_an_image_without_a_health_check(verify: Verify):
     text = BASE + USER + STOP + SERVE
     rows = verify(text)

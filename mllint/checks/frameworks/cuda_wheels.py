@@ -10,8 +10,8 @@ from mllint.image.serving import gpu
 from mllint.image.stage import Stage
 
 _REPAIR = (
-    "install torch from PyTorch's index of CPU builds before the rest (pip: --index-url, uv: --torch-backend cpu), or"
-    " set accelerator: cuda in the configuration where the image runs on GPUs"
+    "take torch from PyTorch's index of CPU builds (pip: --extra-index-url, uv: --torch-backend cpu), or set"
+    " accelerator: cuda in the configuration where the image runs on GPUs"
 )
 
 
@@ -30,7 +30,9 @@ def torch_cuda_wheels_on_cpu_image(stage: Stage) -> Iterator[Finding]:
     message = f"{name} {what}, and nothing here uses a GPU: {_size(version if event.name == 'torch' else None)}"
     place = event.place
     related = (Related(Location(*place), "asked for here"),) if place is not None else ()
-    fix = cpu_build(found)
+    # Training gains most by a GPU, and its code need not name one.
+    is_sure = gpu.is_for_cpu(stage) or (meant == "cpu" and stage.server is not None)
+    fix = cpu_build(found) if is_sure else None
     yield Finding(_where(found), message, _REPAIR, related, fix, is_strict=meant == "open")
 
 

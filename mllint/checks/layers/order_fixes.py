@@ -1,24 +1,24 @@
 """Repairs that install what needs no source before it is copied.
 
-The copies of source go down below the last install that does not need them, each leaving behind a copy of the files
-that the installs read; everything else keeps its place. So nothing between may need the source.
+The copies of source go down below the last install that does not need them, each leaving a copy of the files that the
+installs read above the first that does; everything else keeps its place. So nothing between may need the source.
 """
 
 import posixpath
 from collections.abc import Collection, Iterator
 from re import MULTILINE
-from typing import NamedTuple
 
-from mllint.checks.layers.moving import Block, block
 from mllint.checks.layers.needed_files import Needed, needed
-from mllint.edits import line_below, replace
+from mllint.checks.layers.splits import Split, has, origin, places, split
+from mllint.checks.moving import Block, block
+from mllint.edits import line_above, line_below, replace
 from mllint.findings import Edit, Fix
-from mllint.image.copies import Copy, CopySource, relative
+from mllint.image.copies import Copy, relative
 from mllint.image.installing.downloads import is_only_installers
 from mllint.image.installing.order import Late, brings_source, stands_alone
 from mllint.image.paths import joined
 from mllint.image.shell.commands import Executed
-from mllint.image.stage import Stage, Step
+from mllint.image.stage import Stage, State, Step
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources.text import Span
@@ -33,13 +33,12 @@ _FREE = frozenset(
     " poetry rm set tar test true unzip update-alternatives useradd usermod uv wget yum".split()
 )
 _FREE_MODULES = frozenset({"ensurepip", "nltk.downloader", "pip", "playwright", "spacy", "venv"})
-# What they do to a folder they do to all in it.
-_RECURSIVE = frozenset({"chgrp", "chmod", "chown", "rm"})
+# What they do to a path is to be done behind the copies that bring it.
+_CHANGING = frozenset({"chgrp", "chmod", "chown", "rm"})
 _SETS_MODES = frozenset({"chgrp", "chmod", "chown", "dos2unix", "ls", "mkdir"})
 _ABOUT_INSTALLS = regex(r"(?i)install|depend|requirement|package|pip\b")
 _TOKEN = regex(r"[\w./+-]+")
 _READS_MORE = regex(r"^\s*(?:-[rcef]\b|--(?:requirement|constraint|editable|find-links)|\.|/)", MULTILINE)
-_PLAIN = regex(r"[\w.+/@-]+")
 
 
 def installed_first(stage: Stage, late: Late) -> Fix | None:
@@ -50,16 +49,6 @@ def installed_first(stage: Stage, late: Late) -> Fix | None:
         return None
     steps = stage.steps[own.index(id(late.copy.step)) : max(ends) + 1]
     return _Plan(stage, late, steps).fix()
-
-
-class _Split(NamedTuple):
-    """A copy of what installs read, out of one that goes down."""
-
-    line: str
-    folder: str
-    """Where it goes in the image."""
-    taken: tuple[CopySource, ...]
-    """The sources that nothing is left of for the copy below."""
 
 
 class _Plan:
@@ -78,7 +67,9 @@ class _Plan:
             for each in step.installs
             if any(each is other for other in late.installs) or stands_alone(stage, each)
         ]
-        self.splits: dict[int, list[_Split]] = {}
+        self.readers: dict[str, Step] = {}
+        """What is read of the context, with the first step that does."""
+        self.splits: dict[int, list[Split]] = {}
         self.down: list[Step] = []
 
     def fix(self) -> Fix | None:
@@ -86,30 +77,36 @@ class _Plan:
             return None
         found = [needed(self.stage, each) for each in self.installs]
         wanted = [each for each in found if each is not None]
-        files = dict.fromkeys(path for each in wanted for path in each.files)
-        others = self._mentioned(files)
-        if len(wanted) < len(found) or others is None:
+        if len(wanted) < len(found):
             return None
-        files |= dict.fromkeys(others)
-        if not self._split(files) or not self._divide():
+        for install, each in zip(self.installs, wanted, strict=True):
+            for path in each.files:
+                self.readers.setdefault(path, install.step)
+        if not self._read_mentioned() or not self._split() or not self._divide():
             return None
-        names = sorted(filter(self._is_copied, files))
+        names = sorted(filter(self._is_copied, self.readers))
         again = [each for each in wanted if each.again]
-        if len(again) > 1 or not all(map(self._is_the_same_below, self.down)):
+        if len(again) > 1 or not all(_is_the_same_at(self.last.after, step) for step in self.down):
             return None
         edits = [*self._above(), *(edit for each in again for edit in each.edits), self._below(again)]
         first = f"copy {', '.join(names[:3])} alone, and " if names else ""
-        return Fix("unsafe", f"{first}bring the source behind the install", tuple(edits))
+        return Fix("unsafe", f"{first}bring {self._written()} behind the install", tuple(edits))
+
+    def _written(self) -> str:
+        """What goes down, by its names where something else of the context stays above."""
+        names = [source.word.text for copy in self.copies for source in copy.sources]
+        copies = [step.copy for step in self.steps if step.copy is not None and step.copy.origin == "context"]
+        return ", ".join(names) if len(copies) > len(self.copies) and len(names) <= 3 else "the source"
 
     # which files are copied by themselves
 
     def _is_copied(self, path: str) -> bool:
-        return any(next(_places(self.stage, copy, path), None) is not None for copy in self.copies)
+        return any(next(places(self.stage, copy, path), None) is not None for copy in self.copies)
 
-    def _mentioned(self, files: Collection[str]) -> list[str] | None:
-        """The files of which only the text of a RUN speaks, in a branch that other build arguments lead to; None where
-        one of them is no simple list of requirements."""
-        found: list[str] = []
+    def _read_mentioned(self) -> bool:
+        """Count as read the files of which only the text of a RUN speaks, in a branch that other build arguments lead
+        to; whether each of them is a simple list of requirements."""
+        installed = set(self.readers)
         for step in self.steps:
             if step.instruction.keyword != "RUN" or all(each.name in _SETS_MODES for each in step.commands):
                 continue
@@ -122,33 +119,33 @@ class _Plan:
             tokens = {token for text in texts for token in _TOKEN.findall(text)}
             paths = {joined(folder, token) for folder in folders for token in tokens}
             for path in sorted(path for path in paths if isinstance(path, str)):
-                origin = next(filter(None, (_origin(self.stage, copy, path) for copy in self.copies)), None)
-                entry = self.context.find(origin) if origin is not None else None
-                if entry is None or entry.is_folder or entry.path in files:
+                name = next(filter(None, (origin(self.stage, copy, path) for copy in self.copies)), None)
+                entry = self.context.find(name) if name is not None else None
+                if entry is None or entry.is_folder or entry.path in installed:
                     continue
                 if not self._is_list(entry.path):
-                    return None
-                found.append(entry.path)
-        return found
+                    return False
+                self.readers.setdefault(entry.path, step)
+        return True
 
     def _is_list(self, path: str) -> bool:
         """Whether a file is one of requirements that reads no other."""
         text = self.context.text(path) if path.endswith(".txt") else None
         return text is not None and not _READS_MORE.search(text.text)
 
-    def _split(self, files: Collection[str]) -> bool:
+    def _split(self) -> bool:
         """Find a copy of its own for each file that only a copy of source brings; whether all can have one."""
         for copy in self.copies:
             groups: dict[tuple[int, str], list[str]] = {}
-            for path in files:
-                at = next(_places(self.stage, copy, path), None)
+            for path in self.readers:
+                at = next(places(self.stage, copy, path), None)
                 if at is not None:
                     groups.setdefault((at[0], posixpath.dirname(at[1])), []).append(path)
             for (index, folder), paths in groups.items():
-                split = _split(copy, copy.sources[index], folder, paths)
-                if split is None:
+                made = split(copy, copy.sources[index], folder, paths)
+                if made is None:
                     return False
-                self.splits.setdefault(id(copy.step), []).append(split)
+                self.splits.setdefault(id(copy.step), []).append(made)
         return True
 
     # what stays and what goes down
@@ -171,15 +168,16 @@ class _Plan:
 
     def _run(self, step: Step) -> bool:
         commands = step.commands
-        if commands and all(self._is_free(step, each) for each in commands):
+        made = {each.folder for splits in self.splits.values() for each in splits}
+        if commands and all(self._is_free(step, each, made) for each in commands):
             return True
         if commands and step is not self.last and all(each.name in _SETS_MODES for each in commands):
             self.down.append(step)
             return True
         return False
 
-    def _is_free(self, step: Step, each: Executed) -> bool:
-        """Whether a command does not need the source."""
+    def _is_free(self, step: Step, each: Executed, made: Collection[str]) -> bool:
+        """Whether a command does not need the source, where some folders are made in front of it."""
         if any(install.executed is each for install in self.installs):
             return True
         install = next((install for install in step.installs if install.executed is each), None)
@@ -190,23 +188,23 @@ class _Plan:
             return False
         paths = [word.value for word in each.words[1:]]
         paths += [redirect.target.value for redirect in each.command.redirects if redirect.target is not None]
-        return not any(self._is_brought(step, each, path) for path in paths)
+        return not any(self._is_brought(each, path, {*made, step.before.directory}) for path in paths)
 
-    def _is_brought(self, step: Step, each: Executed, written: str) -> bool:
+    def _is_brought(self, each: Executed, written: str, made: Collection[str]) -> bool:
         """Whether a word is the path of something that only the copies of source bring."""
         directory = each.directory
         if isinstance(directory, Unknown):
             return True
         path = posixpath.normpath(posixpath.join(directory, written.rpartition("=")[2]))
-        if each.name in _RECURSIVE and any(relative(str(copy.destination), path) is not None for copy in self.copies):
+        if each.name in _CHANGING and any(
+            relative(str(copy.destination), path) is not None or has(self.stage, copy, path) for copy in self.copies
+        ):
             return True
-        folders = {split.folder for splits in self.splits.values() for split in splits}
-        folders.add(step.before.directory)
         # What is made there needs the folder above it.
         return any(
-            _has(self.stage, copy, place)
+            has(self.stage, copy, place)
             for place in (path, posixpath.dirname(path))
-            if not any(relative(folder, place) is not None for folder in folders)
+            if not any(relative(folder, place) is not None for folder in made)
             for copy in self.copies
         )
 
@@ -217,7 +215,7 @@ class _Plan:
             return False
         if copy.origin != "context":
             target = copy.destination.rstrip("/") or "/"
-            return not any(_has(self.stage, each, target) for each in self.copies)
+            return not any(has(self.stage, each, target) for each in self.copies)
         return all(self._is_apart_from(copy, each) for each in self.copies)
 
     def _is_apart_from(self, copy: Copy, moved: Copy) -> bool:
@@ -230,40 +228,55 @@ class _Plan:
                         continue
                     inside = ((entry.path, relative(entry.path, match.path)) for entry in files)
                     targets = ((path, posixpath.join(place, name) if name else place) for path, name in inside)
-                    if any(_origin(self.stage, moved, target) not in (None, path) for path, target in targets):
+                    if any(origin(self.stage, moved, target) not in (None, path) for path, target in targets):
                         return False
         return True
 
-    def _is_the_same_below(self, step: Step) -> bool:
-        """Whether an instruction means the same below the last install."""
-        here, there = step.before, self.last.after
+    def _reader(self, step: Step) -> Step | None:
+        """The first step that reads what a copy leaves of itself, where that can go directly above it, and what lies
+        between is then not run again with each change of it."""
+        steps = [id(each) for each in self.steps]
+        readers = [self.readers[path] for each in self.splits[id(step)] for path in each.files]
+        at = min(steps.index(id(each)) for each in readers)
+        between = [each for each in self.steps[steps.index(id(step)) + 1 : at] if each not in self.down]
+        is_spared = any(each.instruction.keyword == "RUN" for each in between)
+        # Whoever makes a folder owns it.
+        is_plain = step.copy is not None and step.copy.owner is None
+        can_go = all(self._is_the_same_above(each, is_plain) for each in between)
+        reader = self.steps[at]
+        return reader if is_spared and can_go and _is_the_same_at(reader.before, step) else None
+
+    def _is_the_same_above(self, step: Step, may_make_folders: bool) -> bool:
+        """Whether a step does the same where the files of the installs are not there yet."""
         if step.instruction.keyword == "RUN":
-            return here[:5] == there[:5]
-        instruction = step.instruction
-        texts = [word.text for word in (*instruction.flag_words, *instruction.words)]
-        target = here.expand(instruction.words[-1].text)
-        is_absolute = isinstance(target, str) and target.startswith("/")
-        return (is_absolute or here.directory == there.directory) and all(
-            here.expand(text) == there.expand(text) for text in texts
-        )
+            return all(self._is_free(step, each, ()) for each in step.commands)
+        return may_make_folders or step.instruction.keyword in _KEEPING
 
     # the edits
 
     def _block(self, step: Step) -> Block:
         """The lines of a step that go down: comments about the install stay with what it reads."""
         found = block(self.dockerfile, step.instruction)
-        if any(_ABOUT_INSTALLS.search(line) for line in found.lines[: step.instruction.start_line - found.first]):
+        if any(map(_ABOUT_INSTALLS.search, _comments(found, step))):
             return found._replace(first=step.instruction.start_line)
         return found
 
     def _above(self) -> Iterator[Edit]:
         gone: Block | None = None
+        above: dict[Step, list[str]] = {}
         for step in self.down:
-            moved = self._block(step)
-            splits = self.splits.get(id(step))
-            if splits:
-                yield replace(self.dockerfile.source, moved.span, "\n".join(split.line for split in splits))
-            elif gone is not None and gone.last + 1 == moved.first:
+            moved, whole = self._block(step), block(self.dockerfile, step.instruction)
+            lines = [each.line for each in self.splits.get(id(step), ())]
+            reader = self._reader(step) if lines else None
+            if reader is not None:
+                kept = _comments(whole, step) if moved != whole else []
+                is_apart = _is_airy(whole) and not block(self.dockerfile, reader.instruction).is_below_blank
+                above.setdefault(reader, [""] if is_apart else []).extend([*kept, *lines])
+                moved = whole
+            elif lines:
+                yield replace(self.dockerfile.source, moved.span, "\n".join(lines))
+                continue
+            if gone is not None and gone.last + 1 == moved.first:
                 gone = gone._replace(last=moved.last)
             else:
                 if gone is not None:
@@ -271,19 +284,23 @@ class _Plan:
                 gone = moved
         if gone is not None:
             yield gone.removed()
+        for reader, lines in above.items():
+            yield line_above(self.dockerfile, reader.instruction, *lines)
 
     def _below(self, again: list[Needed]) -> Edit:
         end = block(self.dockerfile, self.last.instruction)
+        moved = [self._block(step) for step in self.down]
         # What ends a stage is set off by nothing but the stage behind it.
-        is_airy = self._block(self.down[0]).is_set_off or (end.is_set_off and self.last is not self.stage.steps[-1])
+        is_airy = any(map(_is_airy, moved)) or (end.is_set_off and self.last is not self.stage.steps[-1])
         lines: list[str] = []
-        for step in self.down:
-            moved = self._block(step)
-            if moved.is_below_blank if lines else is_airy:
+        for step, each in zip(self.down, moved, strict=True):
+            if each.is_below_blank if lines else is_airy:
                 lines.append("")
-            lines += self._reduced(step, moved)
-        for each in again:
-            lines += each.again
+            lines += self._reduced(step, each)
+        for needed_again in again:
+            lines += needed_again.again
+        if is_airy and not end.is_set_off:
+            lines.append("")
         return line_below(self.last.instruction, *lines)
 
     def _reduced(self, step: Step, moved: Block) -> list[str]:
@@ -298,62 +315,32 @@ class _Plan:
         return [line for line in lines if line.strip() != self.dockerfile.escape]
 
 
+def _is_airy(found: Block) -> bool:
+    """Whether blank lines set a block off from what stands around it."""
+    return found.is_set_off or found.is_below_blank
+
+
+def _comments(found: Block, step: Step) -> list[str]:
+    """The lines of a block above its instruction."""
+    return found.lines[: step.instruction.start_line - found.first]
+
+
+def _is_the_same_at(there: State, step: Step) -> bool:
+    """Whether an instruction means the same in another state."""
+    here, instruction = step.before, step.instruction
+    if instruction.keyword == "RUN":
+        if "$" in instruction.rest.text or any(each.name not in _SETS_MODES for each in step.commands):
+            return here[:5] == there[:5]
+        return here[2:5] == there[2:5]
+    texts = [word.text for word in (*instruction.flag_words, *instruction.words)]
+    target = here.expand(instruction.words[-1].text)
+    is_absolute = isinstance(target, str) and target.startswith("/")
+    return (is_absolute or here.directory == there.directory) and all(
+        here.expand(text) == there.expand(text) for text in texts
+    )
+
+
 def _without(text: str, span: Span) -> str:
     """A text without a word and the blanks behind it."""
     rest = text[span.end :]
     return text[: span.start] + rest.lstrip(" \t")
-
-
-def _split(copy: Copy, source: CopySource, folder: str, names: list[str]) -> _Split | None:
-    instruction = copy.step.instruction
-    written = instruction.words[-1].text
-    if instruction.is_exec_form or source.pivot is not None or not isinstance(copy.destination, str):
-        return None
-    if not all(map(_PLAIN.fullmatch, names)) or instruction.flag("from") is not None:
-        return None
-    below = relative(folder, copy.destination.rstrip("/") or "/")
-    if below is None:
-        return None
-    target = written if written in (".", "./") else f"{written.rstrip('/')}/"
-    if below:
-        target = f"{below}/" if written == "." else f"{target}{below}/"
-    elif len(names) > 1 and written == ".":
-        target = "./"
-    start, given, paths = "", source.word.text, names
-    if "$" in given and isinstance(source.path, str) and all(relative(path, source.path) for path in paths):
-        paths = [posixpath.join(given, str(relative(path, source.path))) for path in paths]
-    elif given.startswith("./"):
-        start = "./"
-    flags = [word.text for word in instruction.flag_words if not word.text.startswith("--exclude=")]
-    keyword = instruction.source.slice(instruction.keyword_span)
-    line = " ".join([keyword, *flags, *(f"{start}{path}" for path in paths), target])
-    taken = tuple(each for each in copy.sources if each.path in names)
-    return _Split(line, folder, taken)
-
-
-def _places(stage: Stage, copy: Copy, path: str) -> Iterator[tuple[int, str]]:
-    """Where a copy puts a file of the context, with the index of the source that brings it."""
-    for index, source in enumerate(copy.sources):
-        for match in source.matches(stage.build.context):
-            inside = relative(path, match.path)
-            if inside is None or source.leaves_out(match, path) or stage.build.context.excludes(path):
-                continue
-            place = copy.places(source, match.path, match.is_folder)[:1]
-            yield from ((index, posixpath.join(each, inside) if inside else each) for each in place)
-
-
-def _origin(stage: Stage, copy: Copy, path: str) -> str | None:
-    """The file or folder of the context that a copy puts at a path."""
-    context = stage.build.context
-    for source in copy.sources:
-        for match in source.matches(context):
-            for place in copy.places(source, match.path, match.is_folder):
-                inside = relative(path, place)
-                name = posixpath.join(match.path, inside or "").rstrip("/")
-                if inside is not None and context.find(name) is not None and not context.excludes(name):
-                    return name
-    return None
-
-
-def _has(stage: Stage, copy: Copy, path: str) -> bool:
-    return isinstance(copy.destination, Unknown) or _origin(stage, copy, path) is not None

@@ -2,7 +2,7 @@
 
 import posixpath
 
-from mllint.checks.layers.moving import block
+from mllint.checks.moving import block
 from mllint.edits import insert
 from mllint.findings import Fix
 from mllint.image.content.weights import Heavy

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.moving import block
 from mllint.checks.os_packages.endings import ended_with
-from mllint.findings import Finding, Fix, Location
+from mllint.findings import Edit, Finding, Fix, Location
 from mllint.image.copies import context_path, relative
 from mllint.image.paths import joined
 from mllint.image.shell.commands import Executed
@@ -16,10 +17,9 @@ from mllint.patterns import regex
 
 _LISTS = "/var/lib/apt/lists"
 _TOOLS = frozenset({"apt", "apt-get", "apt-cache", "aptitude", "gdebi"})
+_CLEARING = frozenset({"autoclean", "autoremove", "clean", "dist-clean", "distclean"})
 # What apt does without the lists.
-_WITHOUT_LISTS = frozenset(
-    {"autoclean", "autoremove", "clean", "dist-clean", "distclean", "purge", "remove", "--version"}
-)
+_WITHOUT_LISTS = _CLEARING | {"purge", "remove", "--version"}
 _INSTALLS_IN_SCRIPT = regex(r"\b(?:apt|apt-get|aptitude)\b.*\binstall\b")
 _UPDATES_IN_SCRIPT = regex(r"\b(?:apt|apt-get|aptitude)\b.*\bupdate\b")
 
@@ -36,9 +36,10 @@ def apt_lists_kept(stage: Stage) -> Iterator[Finding]:
         update = step.commands[updates[0]]
         message = f"{update.name} update leaves the package lists in this layer of the image, which no service reads"
         repair = f"end this RUN with: && rm -rf {_LISTS}/*"
-        if _is_awaited(stage.steps[at + 1 :]):
+        later = stage.steps[at + 1 :]
+        if _is_awaited(later):
             repair = f"join the installs that follow to this RUN, and end it with: && rm -rf {_LISTS}/*"
-        fix = _removed_at_end(stage, step, update)
+        fix = _removed_at_end(stage, step, update, later[0] if later else None)
         yield Finding(Location(stage.build.source, update.span), message, repair, fix=fix)
 
 
@@ -57,17 +58,41 @@ def _is_awaited(later: tuple[Step, ...]) -> bool:
     return False
 
 
-def _removed_at_end(stage: Stage, step: Step, update: Executed) -> Fix | None:
+def _removed_at_end(stage: Stage, step: Step, update: Executed, behind: Step | None) -> Fix | None:
     """The removal as the last command of the RUN, unless something later may still need the lists."""
     if step.trigger is not None or not set(update.wrappers) <= {"sudo"} or _may_be_needed(stage, step):
         return None
     # An update that nothing uses is to go as a whole.
     if all(_updates(each) or each.name not in _TOOLS for each in step.commands):
         return None
-    sudo = "sudo " if update.wrappers else ""
-    command = f"{sudo}rm -rf {_LISTS}/*"
-    edit = ended_with(stage.build.dockerfile, step.instruction, command)
-    return Fix("safe", f"end the RUN with: {command}", (edit,)) if edit is not None else None
+    dockerfile = stage.build.dockerfile
+    commands = [f"{'sudo ' if update.wrappers else ''}rm -rf {_LISTS}/*"]
+    gone: tuple[Edit, ...] = ()
+    if behind is not None and all(map(_clears, behind.commands)) and _removes_lists(stage, behind, -1):
+        below = block(dockerfile, behind.instruction)
+        if below.first < behind.instruction.start_line or not _can_be_joined(behind):
+            return None
+        commands = [" ".join((*each.wrappers, *(word.text for word in each.words))) for each in behind.commands]
+        gone = (below.removed(),)
+    edit = ended_with(dockerfile, step.instruction, commands)
+    return Fix("safe", f"end the RUN with: {' && '.join(commands)}", (edit, *gone)) if edit is not None else None
+
+
+def _clears(each: Executed) -> bool:
+    """Whether a command only removes files, or packages that nothing needs, wherever it stands."""
+    if not each.is_sure or each.command.redirects:
+        return False
+    words = [word for word in each.arguments if not word.startswith("-")]
+    if each.name == "rm":
+        return all(word.startswith("/") for word in words)
+    return each.name in _TOOLS and len(words) == 1 and _CLEARING.issuperset(words)
+
+
+def _can_be_joined(step: Step) -> bool:
+    """Whether the commands of a RUN are written in words that can stand in another."""
+    instruction = step.instruction
+    has_more = instruction.is_exec_form or instruction.heredocs or instruction.flag_words or instruction.comments
+    return not has_more and step.trigger is None and "$" not in instruction.rest.text
 
 
 def _may_be_needed(stage: Stage, step: Step) -> bool:

@@ -26,13 +26,11 @@ def with_environment(stage: Stage) -> Fix | None:
     """A virtual environment in front of the first call of a stage that pip refuses; None where something may rely on
     the Python of the system."""
     calls = [each for step in stage.steps for each in step.installs if refused(stage, each) is not None]
-    first, source = calls[0], stage.build.source
-    package = _of_python(stage, first)
-    if package is None or not all(map(_can_move, calls)) or _ELSEWHERE.search(source.text):
+    first = calls[0]
+    package = package_of_python(stage, first)
+    if package is None or not all(map(_can_move, calls)) or relies_on_system(stage):
         return None
-    made: list[Edit | None] = []
-    if not any(word.value.endswith(("-venv", "-full")) for word in package.operands):
-        made.append(with_packages(stage, package, ["python3-venv"]))
+    made: list[Edit | None] = [] if has_venv(package) else [with_packages(stage, package, ["python3-venv"])]
     above = [ENTER]
     if package.step is first.step:
         made.append(in_front(stage, first, MAKE))
@@ -43,7 +41,17 @@ def with_environment(stage: Stage) -> Fix | None:
     return Fix("unsafe", f"make a virtual environment in {PATH}", found) if len(found) == len(made) else None
 
 
-def _of_python(stage: Stage, first: Install) -> Install | None:
+def relies_on_system(stage: Stage) -> bool:
+    """Whether the file speaks of folders or packages of the system's Python, which an environment does not have."""
+    return _ELSEWHERE.search(stage.build.source.text) is not None
+
+
+def has_venv(package: Install) -> bool:
+    """Whether a call of apt brings what `python3 -m venv` needs."""
+    return any(word.value.endswith(("-venv", "-full")) for word in package.operands)
+
+
+def package_of_python(stage: Stage, first: Install) -> Install | None:
     """The call of apt that brings Python into a stage, in front of another call."""
     for step in stage.steps:
         for each in step.installs:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.checks.requirements.pins import pinned_line, pinned_words
+from mllint.checks.requirements.pins import pinned_call, pinned_file
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Severity
+from mllint.image.installing.lists import BUILD_TOOLS
 from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.packages import Install
 from mllint.image.stage import Stage
@@ -15,8 +16,6 @@ from mllint.sources.requirements import Requirement
 
 # In the name of a file or of its folder: what is not there for the service that runs.
 _WORKSHOP = regex(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
-# The newest of these is what people want, and the image does not run them.
-_BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 
 
 @check("ML601")
@@ -29,12 +28,12 @@ def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
         return
     places = [settled(use.stage, use.install, use.read) for use in uses] or [settled_alone(file)]
     is_aside = not uses and _is_workshop(requirements)
+    fix = pinned_file(uses)
     for line in file.lines:
         if isinstance(line, Requirement) and any(_floats(line, place) for place in places):
             assert line.name_span is not None
             where = Location(file.source, line.specifier_span or line.name_span)
             repair = f"pin the tested release: {_with_extras(line)}==<version>"
-            fix = pinned_line(requirements, uses, line)
             yield Finding(where, _floating_message(line), repair, fix=fix, is_strict=line.has_upper_bound or is_aside)
 
 
@@ -86,7 +85,7 @@ def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
 def _unpinned_words(stage: Stage, install: Install) -> Iterator[Finding]:
     place = settled(stage, install, stage.closure(install))
     asked = [each for each in install.requirements if isinstance(each, Requirement)]
-    floating = [each for each in asked if _floats(each, place) and each.key not in _BUILD_TOOLS]
+    floating = [each for each in asked if _floats(each, place) and each.key not in BUILD_TOOLS]
     frameworks = {row["name"] for row in facts.rows("ml_frameworks")}
     wants_newest = install.has("--pre", "--prerelease")
     serious = [each for each in floating if each.key in frameworks and not each.has_upper_bound and not wants_newest]
@@ -107,6 +106,6 @@ def _unpinned_call(stage: Stage, install: Install, floating: Sequence[Requiremen
         message = f"{', '.join(shown[:-1])} and {shown[-1]} are not pinned: the next build may install other releases"
     repair = f'pin the tested release: "{_with_extras(first)}==<version>"'
     severity = Severity.INFO if is_strict else None
-    fix = pinned_words(stage, install, floating)
+    fix = pinned_call(stage, install)
     where = Location(stage.build.source, first.span)
     return Finding(where, message, repair, fix=fix, severity=severity, is_strict=is_strict)

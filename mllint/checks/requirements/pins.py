@@ -1,66 +1,91 @@
 """Repairs that pin: lines of files, words of a command, and what is pinned to a release that does not exist."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from mllint.checks.requirements.calls import asked_in
 from mllint.edits import insert, replace
 from mllint.engine import Requirements, Use
-from mllint.findings import Edit, Fix
-from mllint.image.installing import indexed, offered, pinning
+from mllint.findings import Edit, Fix, Location
+from mllint.image.installing import lists, offered, pinning
 from mllint.image.installing.fitting import place
 from mllint.image.installing.indexed import Asked
 from mllint.image.packages import Install
 from mllint.image.releases import version_of
 from mllint.image.stage import Stage
 from mllint.patterns import regex
+from mllint.sources.generated import is_generated
 from mllint.sources.requirements import Requirement
 from mllint.sources.text import Source, Span
 
 _EXTRAS = regex(r"\s*\[[^\]\n]*\]")
+_REDIRECTION = regex(r"[ \t]*[<>]")
 
 
-def pinned_line(requirements: Requirements, uses: Sequence[Use], line: Requirement) -> Fix | None:
-    """The release that all installs of a file would take today."""
-    source = requirements.file.source
-    versions = {_version(use, line, source) for use in uses}
-    version = versions.pop() if len(versions) == 1 else None
-    edit = _pin(source, line, version) if version is not None else None
-    return Fix("unsafe", f"pin {line.name} to {version}", (edit,)) if edit is not None else None
-
-
-def _version(use: Use, line: Requirement, source: Source) -> str | None:
-    """What an install would take, if it heeds the line."""
-    found = pinning.releases(use.stage, use.install).get(line.key or "")
-    is_heeded = any(each.source is source and each.span == line.span for each in indexed.asked(use.stage, use.install))
-    return found if is_heeded else None
-
-
-def pinned_words(stage: Stage, install: Install, words: Iterable[Requirement]) -> Fix | None:
-    """The releases that a command would take today: of all the words, or the command would be half done."""
-    found = pinning.releases(stage, install)
-    leads = pinning.leads()
-    edits, titles = [], []
-    for word in words:
-        version = found.get(word.key or "")
-        if version is None and leads.get(word.key or "") in found:
-            continue
-        edit = _pin(stage.build.source, word, version) if version is not None else None
-        if edit is None:
+def pinned_file(uses: Sequence[Use]) -> Fix | None:
+    """The releases that all installs of a file would take today, in that file and in what they read with it."""
+    edits: dict[Location, Edit] = {}
+    names: dict[str, str] = {}
+    for use in uses:
+        found = _pinned(use.stage, use.install)
+        if not found or any(edits.get(location, edit) != edit for location, edit in found.edits.items()):
             return None
-        edits.append(edit)
-        titles.append(f"{word.name} to {version}")
-    return Fix("unsafe", f"pin {' and '.join(titles)}", tuple(edits)) if edits else None
+        edits |= found.edits
+        names |= found.names
+    return _fix(names, edits)
+
+
+def pinned_call(stage: Stage, install: Install) -> Fix | None:
+    """The releases that a call would take today: of all that it leaves open, or the list would be half done."""
+    found = _pinned(stage, install)
+    return _fix(found.names, found.edits) if found else None
+
+
+class _Pinned(NamedTuple):
+    names: Mapping[str, str]
+    """The release of each, by its name as written."""
+    edits: Mapping[Location, Edit]
+
+
+def _fix(names: Mapping[str, str], edits: Mapping[Location, Edit]) -> Fix | None:
+    if not edits:
+        return None
+    title = f"pin the {len(names)} unpinned requirements to exact releases"
+    if len(names) == 1:
+        title = f"pin {' to '.join(*names.items())}"
+    return Fix("unsafe", title, tuple(edits[location] for location in sorted(edits, key=_place)))
+
+
+def _place(location: Location) -> tuple[str, Span]:
+    return location.path, location.span
+
+
+def _pinned(stage: Stage, install: Install) -> _Pinned | None:
+    """The pins of a call; None where a place for one of them cannot be told, or a program wrote it."""
+    versions, wanted = pinning.releases(stage, install), lists.pinnable(stage, install)
+    names, edits = {}, {}
+    for name, version in versions.items():
+        assert wanted is not None, "releases are chosen for a list"
+        line = wanted.open[name]
+        edit = _pin(line.source, line.requirement, version)
+        if edit is None or is_generated(line.source):
+            return None
+        names[line.requirement.name or name] = version
+        edits[edit.location] = edit
+    return _Pinned(names, edits)
 
 
 def _pin(source: Source, line: Requirement, version: str) -> Edit | None:
     """Write an exact version behind the name and its extras, or over the specifier."""
     span = line.name_span
-    if span is None or line.variables or source.slice(span) != line.name:
+    if span is None or source.slice(span) != line.name:
         return None
     if line.specifier_span is None:
         extras = _EXTRAS.match(source.text, span.end) if line.extras else None
-        return insert(source, extras.end() if extras else span.end, f"=={version}")
+        end = extras.end() if extras else span.end
+        # Of an unquoted `name>=1.0` the shell makes a redirection, which would stay behind.
+        return insert(source, end, f"=={version}") if not _REDIRECTION.match(source.text, end) else None
     written = source.slice(line.specifier_span)
     if written != line.specifier:
         return None

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import edits
 from mllint.checks import placing
+from mllint.checks.commands import with_packages
+from mllint.checks.requirements import environments
 from mllint.findings import Fix
 from mllint.image import python
 from mllint.image.events import Interpreter
@@ -22,25 +24,30 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source
 
 _OLD = "/root/.local"
-_NEW = "/opt/venv"
 _HOME = regex(r"(?:/root|~|\$HOME|\$\{HOME\})(?=[/\s\"',:;]|$)[\w./-]*")
 # The packages and scripts that pip puts there lie alike in a virtual environment.
 _MOVED = regex(r"/root/\.local(?:/(?:bin|lib)(?:/.*)?|/)?")
 _CACHES = regex(r"(?:/root|~|\$HOME|\$\{HOME\})/\.cache(?:/.*)?")
 _PIP = regex(r"pip[0-9.]*")
+_MINOR = regex(r"\d+\.\d+$")
+# What starts the Python of an image, or that of an operating system.
+_NAMES = {"image": "python", "system": "python3"}
 _SEEDS = frozenset({"pip", "setuptools", "wheel"})
+_NEEDLESS = frozenset({"--user", "--break-system-packages"})
 
 
 def to_environment(stage: Stage) -> Fix | None:
     """What makes packages of root available to every user; None where it takes more than another folder."""
     found = moving_edits(stage)
-    return Fix("unsafe", f"install into the virtual environment {_NEW}", found) if found else None
+    return Fix("unsafe", f"install into the virtual environment {environments.PATH}", found) if found else None
 
 
 def moving_edits(stage: Stage) -> tuple[Edit, ...]:
     """The edits of that; none where it takes more."""
     move = _move(stage)
-    if move is None or not _is_whole(move):
+    made = _python(move) if move is not None else None
+    prepared = _prepared(move, made) if move is not None and made is not None else None
+    if move is None or made is None or prepared is None:
         return ()
     mentions: list[Edit] = []
     for step in move.steps:
@@ -48,8 +55,11 @@ def moving_edits(stage: Stage) -> tuple[Edit, ...]:
         if found is None:
             return ()
         mentions += found
-    removed = [edit for install in move.installs if (edit := _without_user(install)) is not None]
-    return (*mentions, *removed, *_activation(move)) if len(removed) == len(move.installs) else ()
+    removed = [edit for install in move.installs for edit in _without_options(install)]
+    if None in removed:
+        return ()
+    activation = _activation(move, _NAMES[made.kind])
+    return (*prepared, *mentions, *(edit for edit in removed if edit is not None), *activation)
 
 
 class _Move(NamedTuple):
@@ -115,16 +125,40 @@ def _is_of_seeds(install: Install) -> bool:
     return bool(names) and not install.files and all(name in _SEEDS for name in names)
 
 
-def _is_whole(move: _Move) -> bool:
-    """Whether the same Python is in both stages, and no virtual environment yet."""
+def _python(move: _Move) -> Interpreter | None:
+    """The Python that installs; None where the stage of the process has another, or there is an environment yet."""
     before, after = move.builder.view_before(move.first), move.stage.view
-    if not before.base.is_plain or any(view.find(_NEW) is not None for view in (move.builder.view, after)):
-        return False
-    made = python.interpreter(before, "python", move.first.before.env.get("PATH"))
-    used = python.interpreter(after, "python", move.stage.end.env.get("PATH"))
-    if not isinstance(made, Interpreter) or not isinstance(used, Interpreter) or made.kind != "image":
-        return False
-    return made.prefix == used.prefix and isinstance(made.minor, str) and made.minor == used.minor
+    if not before.base.is_plain or any(view.find(environments.PATH) is not None for view in (move.builder.view, after)):
+        return None
+    for kind, name in _NAMES.items():
+        made = python.interpreter(before, name, move.first.before.env.get("PATH"))
+        used = python.interpreter(after, name, move.stage.end.env.get("PATH"))
+        if not isinstance(made, Interpreter) or not isinstance(used, Interpreter) or made.kind != kind:
+            continue
+        is_same = made.prefix == used.prefix and isinstance(made.minor, str) and made.minor == used.minor
+        return made if is_same and all(_is_for(install, made) for install in move.installs) else None
+    return None
+
+
+def _is_for(install: Install, made: Interpreter) -> bool:
+    """Whether the name of pip or of Python in a call is not that of another release."""
+    number = _MINOR.search(install.executed.words[0].value)
+    return number is None or number[0] == made.minor
+
+
+def _prepared(move: _Move, made: Interpreter) -> list[Edit] | None:
+    """The edits that an environment of a Python needs first: Debian and Ubuntu have `venv` in a package of its own.
+    None where more than that may be missing."""
+    if made.kind == "image":
+        return []
+    package = environments.package_of_python(move.builder, move.installs[0])
+    is_default = move.builder.root.base.family in ("debian", "ubuntu") and "python3" in made.names
+    if package is None or not is_default or environments.relies_on_system(move.stage):
+        return None
+    if environments.has_venv(package):
+        return []
+    edit = with_packages(move.builder, package, ["python3-venv"])
+    return [edit] if edit is not None else None
 
 
 def _replaced(step: Step) -> list[Edit] | None:
@@ -139,13 +173,15 @@ def _replaced(step: Step) -> list[Edit] | None:
             continue
         if not _MOVED.fullmatch(match[0]) or step.trigger is not None:
             return None
-        found.append(edits.replace(source, Span(match.start(), match.start() + len(_OLD)), _NEW))
+        found.append(edits.replace(source, Span(match.start(), match.start() + len(_OLD)), environments.PATH))
     return found
 
 
-def _without_user(install: Install) -> Edit | None:
-    word = next((word for word in install.executed.words if word.value == "--user"), None)
-    return None if word is None else remove_word(install.step.instruction.source, word.span, install.step.before.escape)
+def _without_options(install: Install) -> Iterator[Edit | None]:
+    """What takes out the options that an environment has no use for; None for one that stays."""
+    for word in install.executed.words:
+        if word.value in _NEEDLESS:
+            yield remove_word(install.step.instruction.source, word.span, install.step.before.escape)
 
 
 def remove_word(source: Source, span: Span, escape: str) -> Edit | None:
@@ -163,16 +199,15 @@ def remove_word(source: Source, span: Span, escape: str) -> Edit | None:
     return edits.delete_lines(source, line, line)
 
 
-def _activation(move: _Move) -> Iterator[Edit]:
+def _activation(move: _Move, program: str) -> Iterator[Edit]:
     """What makes the environment, and puts it on the PATH of both stages unless that has the old folder."""
     dockerfile = move.stage.build.dockerfile
-    lines = [f"RUN python -m venv {_NEW}"]
-    path = f"ENV PATH={_NEW}/bin:$PATH"
+    lines, path = [f"RUN {program} -m venv {environments.PATH}"], environments.ENTER
     if not any(_sets_path(step) for step in move.builder.steps_before(move.first)):
         # One that comes later would put the folder there twice.
         if any(_sets_path(step) for step in move.builder.steps_before(None)):
             for install in move.installs:
-                yield edits.insert(dockerfile.source, install.executed.words[0].span.start, f"{_NEW}/bin/")
+                yield edits.insert(dockerfile.source, install.executed.words[0].span.start, f"{environments.PATH}/bin/")
         else:
             lines.append(path)
     yield placing.above(dockerfile, _head(move).instruction, *lines)

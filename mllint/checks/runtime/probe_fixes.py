@@ -9,7 +9,8 @@ from mllint.checks.runtime import asking, command_fixes
 from mllint.checks.runtime.asking import Asked
 from mllint.edits import delete, replace
 from mllint.findings import Fix
-from mllint.image import programs
+from mllint.image import programs, python
+from mllint.image.events import Interpreter
 from mllint.image.programs import Program
 from mllint.image.service import Process, Server
 from mllint.image.serving import routes
@@ -30,6 +31,7 @@ _VARIABLE = regex(r"\$(?:(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?P<de
 # A server with one of these answers no plain HTTP at a port.
 _NO_HTTP = regex(r"unix:|--uds|--fd|--unix-socket|--certfile|--keyfile|--ssl|--https|--http-socket|--socket")
 _REACHED = ("0.0.0.0", "::", "[::]", "*", "127.0.0.1", "localhost")
+_PYTHONS = ("python", "python3")
 _ENDS = ("exit 1", "exit 127", "false")
 
 
@@ -90,37 +92,43 @@ def _applicability(stage: Stage, asked: Asked) -> Literal["safe", "unsafe"]:
 
 def with_python(stage: Stage, use: Use, test: Test) -> Fix | None:
     """Python in the place of curl and wget."""
-    asked, python = asking.by_tool(use.executed), _python(stage)
+    asked, name = asking.by_tool(use.executed), _python(stage)
     is_ours = use.source is test.source and all(_stands_there(test.source, word) for word in use.executed.words)
-    if asked is None or python is None or not is_ours or ("$" in asked.url and test.instruction is None):
+    if asked is None or name is None or not is_ours or ("$" in asked.url and test.instruction is None):
         return None
     words, applicability = use.executed.words, _applicability(stage, asked)
     span = Span(words[0].span.start, words[-1].span.end)
     if words[0].span in test.members:
         if "$" in asked.url or "\n" in test.source.slice(span):
             return None
-        return Fix(applicability, _TITLE, (replace(test.source, span, _members(python, asked)),))
+        return Fix(applicability, _TITLE, (replace(test.source, span, _members(name, asked)),))
     parts = next((found for text in test.texts if (found := _parts(text, use.executed))), ())
     if not parts:
         return None
     whole = _whole(test, parts)
     if whole is not None and "$" not in asked.url:
         limit = _limit(test.instruction) if asked.timeout is None else asked.timeout
-        text = f"[{_members(python, asked._replace(timeout=limit))}]"
+        text = f"[{_members(name, asked._replace(timeout=limit))}]"
         return Fix(applicability, _TITLE, (replace(test.source, whole, text),))
-    text = f'{python} -c "{asking.code(asked)}"'
+    text = f'{name} -c "{asking.code(asked)}"'
     return Fix(applicability, _TITLE, (replace(test.source, span, _quoted(test, span, text)),))
 
 
 def _python(stage: Stage) -> str | None:
-    """The Python that the container surely finds by its name."""
-    path = stage.end.env.get("PATH")
-    names = ("python", "python3")
+    """The Python that the container surely finds by its name: the name that the file uses, if any."""
+    path, process = stage.end.env.get("PATH"), stage.process
+    started = (*process.commands, *(each for script in process.scripts for each in script.commands)) if process else ()
+    built = (each for step in reversed(stage.steps_before(None)) for each in step.commands)
+    used = [each.words[0].value for each in (*started, *built)]
+    found = python.interpreter(stage.view, "python", path)
+    # Some images of operating systems have only the other name.
+    known = _PYTHONS if isinstance(found, Interpreter) and found.kind != "system" else _PYTHONS[::-1]
+    names = dict.fromkeys((*(name for name in used if name in _PYTHONS), *known))
     return next((name for name in names if isinstance(programs.program(stage.view, name, path), Program)), None)
 
 
-def _members(python: str, asked: Asked) -> str:
-    return ", ".join(json.dumps(word) for word in (python, "-c", asking.code(asked)))
+def _members(program: str, asked: Asked) -> str:
+    return ", ".join(json.dumps(word) for word in (program, "-c", asking.code(asked)))
 
 
 def _stands_there(source: Source, word: Word) -> bool:
@@ -187,22 +195,42 @@ def _whole_of(chain: Chain) -> bool:
 
 def added(stage: Stage, process: Process, server: Server) -> Fix | None:
     """A HEALTHCHECK for a server whose port and path are known, in an image that has Python."""
-    path, python, test = routes.health(stage, server), _python(stage), None
-    if path is not None and python is not None and _is_reached(server):
-        url = f"'http://127.0.0.1:{server.port}{path}'"
-        if server.port.isdecimal():
-            test = f"[{_members(python, Asked(url, '4', True))}]"
-        elif _is_set(stage, server):
-            test = f'{python} -c "{asking.code(Asked(url, "4", True))}"'
+    path, name, port, test = routes.health(stage, server), _python(stage), _port(stage, server), None
+    if path is not None and name is not None and _is_reached(server) and not _awaits_options(stage, process, server):
+        url = f"'http://127.0.0.1:{port}{path}'"
+        if port.isdecimal():
+            test = f"[{_members(name, Asked(url, '4', True))}]"
+        elif _is_set(stage, server, port):
+            test = f'{name} -c "{asking.code(Asked(url, "4", True))}"'
     first = _first_of_process(stage)
     if test is None or first is None:
         return None
     tree = stage.build.dockerfile
     lines = [
-        f"HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 {tree.escape}",
+        f"HEALTHCHECK --interval=30s --timeout=5s --start-period={server.start_period} --retries=3 {tree.escape}",
         f"  CMD {test}",
     ]
     return Fix("unsafe", f"add a HEALTHCHECK that asks {path}", (placing.above(tree, first, *lines),))
+
+
+def _port(stage: Stage, server: Server) -> str:
+    """The port as the health check has it: with the variable that the server takes it from, where platforms or the
+    file set that one."""
+    name = server.launch.row.get("port_env")
+    is_default = server.port.isdecimal() and server.launch.is_port_open
+    if name is None or not is_default or name in server.executed.environment:
+        return server.port
+    if name != "PORT" and name not in stage.end.env:
+        return server.port
+    return f"${{{name}:-{server.port}}}"
+
+
+def _awaits_options(stage: Stage, process: Process, server: Server) -> bool:
+    """Whether an ENTRYPOINT is so short that it is made to be given arguments, a port among them."""
+    is_own = process.command is None and server.launch.source is stage.build.source
+    is_short = is_own and len(server.executed.words) <= 1 + len(server.launch.columns("verb"))
+    ports = [setting.value for setting in stage.end.exposed]
+    return is_short and not any(not isinstance(each, Unknown) and str(each.first) == server.port for each in ports)
 
 
 def _is_reached(server: Server) -> bool:
@@ -211,13 +239,14 @@ def _is_reached(server: Server) -> bool:
     return (isinstance(host, Unknown) or host in _REACHED) and not _NO_HTTP.search(words)
 
 
-def _is_set(stage: Stage, server: Server) -> bool:
-    """Whether a shell of the health check sees the variable for the port as that of the server does."""
-    match = _VARIABLE.fullmatch(server.port)
+def _is_set(stage: Stage, server: Server, port: str) -> bool:
+    """Whether a shell of the health check sees the variable for the port as the server does."""
+    match = _VARIABLE.fullmatch(port)
     if match is None or programs.program(stage.view, "/bin/sh", None) is None:
         return False
-    is_in_image = (match["name"] or match["braced"]) in stage.end.env
-    return is_in_image or server.launch.source is stage.build.source
+    if port != server.port or (match["name"] or match["braced"]) in stage.end.env:
+        return True
+    return server.launch.source is stage.build.source
 
 
 def _first_of_process(stage: Stage) -> Instruction | None:

@@ -36,11 +36,11 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
 def _probe(server: Server) -> str:
     url = f"http://127.0.0.1:{server.port or '$PORT'}{server.health or '/health'}"
     if server.is_native:
-        return f"HEALTHCHECK --start-period=60s CMD and a command that fails unless {url} answers"
+        return f"HEALTHCHECK --start-period={server.start_period} CMD and a command that fails unless {url} answers"
     python = server.executed.name if service.PYTHON.fullmatch(server.executed.name) else "python"
     probe = f"import urllib.request as r; r.urlopen('{url}', timeout=3)"
     whose = "" if server.health else ", with a path that the service answers"
-    return f'HEALTHCHECK --start-period=60s CMD {python} -c "{probe}"{whose}'
+    return f'HEALTHCHECK --start-period={server.start_period} CMD {python} -c "{probe}"{whose}'
 
 
 @check("ML303")

@@ -6,7 +6,7 @@ import posixpath
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mllint.image.content.written import may_write
+from mllint.image.content.written import is_inside, may_write
 from mllint.image.copies import relative
 from mllint.image.service import PYTHON, file_of_image, interpreted
 from mllint.image.values import Unknown
@@ -107,7 +107,7 @@ def _is_inside(stage: Stage, word: str) -> bool:
     if not word.startswith(("/", "$", "~")):
         return True
     path = posixpath.normpath(word)
-    return any(relative(path, folder) is not None for folder in (stage.end.directory, "/tmp", "/dev"))
+    return is_inside(stage, path) or any(relative(path, folder) is not None for folder in ("/tmp", "/dev"))
 
 
 def _is_closed(stage: Stage, step: Step) -> bool:

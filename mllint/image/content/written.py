@@ -14,15 +14,25 @@ if TYPE_CHECKING:
 
     from mllint.image.context import Entry
     from mllint.image.stage import Stage
+    from mllint.sources.text import Source
 
 _MAX_SOURCES = 60
 _MAX_BYTES = 200_000
 _WRITES = regex(
     r"\bopen\([^()]*,\s*(?:mode\s*=\s*)?[\"'][rbt+]*[wax+]"
-    r"|\.(?:mkdir|makedirs|touch|write_text|write_bytes|rename|unlink|rmtree|copy2?|copyfile|copytree|move|extractall)\("
-    r"|\.(?:save\w*|dump|to_(?:csv|json|parquet|pickle|excel|feather)|imwrite|imsave|urlretrieve)\("
+    r"|\.(?:mkdir|makedirs|touch|write_text|write_bytes|unlink|extractall)\(|\bshutil\b"
+    # A table is renamed by its columns.
+    r"|\.rename\((?!\s*(?:\{|(?:columns|index|mapper)\s*=))"
+    # Without a path these two give text back.
+    r"|\.to_(?:csv|json)\((?!\s*(?:\)|orient\s*=))"
+    r"|\.(?:save\w*|dump|to_(?:parquet|pickle|excel|feather)|imwrite|imsave|urlretrieve)\("
+    r"|\bos\.(?:remove|replace|rename|rmdir)\("
     r"|sqlite|FileHandler\(|\bfilename\s*=|cache_dir|local_dir|output_dir|upload_dir|mlflow|wandb|YOLO\(|SummaryWriter\("
+    r"|[(,]\s*(?!model_|static_|template_)\w+_dir\s*="
+    # Options that name where results go.
+    r"|add_argument\([^()]*[\"']--?[\w-]*(?:dir|directory|folder|out|output|save|export|checkpoint)\w*[\"']"
 )
+_MAKES_FOLDERS = regex(r"\b(?:mkdir|makedirs)\(")
 # There an image has what its distribution and package managers manage.
 _SYSTEM = ("/bin", "/etc", "/lib", "/opt", "/root", "/run", "/sbin", "/tmp", "/usr", "/var/cache", "/var/lib")
 
@@ -30,11 +40,22 @@ _SYSTEM = ("/bin", "/etc", "/lib", "/opt", "/root", "/run", "/sbin", "/tmp", "/u
 def may_write(stage: Stage) -> bool:
     """Whether Python source that the build context brings into an image may write files; True where there is none, or
     too much of it to be read."""
+    texts = python_texts(stage)
+    return not texts or any(_WRITES.search(each.text) for each in texts)
+
+
+def makes_folders(stage: Stage) -> bool:
+    """Whether that source, or a RUN of the stage, makes folders to write to."""
+    return bool(made_folders(stage)) or any(_MAKES_FOLDERS.search(each.text) for each in python_texts(stage) or ())
+
+
+def python_texts(stage: Stage) -> list[Source] | None:
+    """The Python source that the build context brings into an image; None where there is too much of it to be read."""
     files = list(_sources(stage))
-    if not files or len(files) > _MAX_SOURCES or sum(each.size for each in files) > _MAX_BYTES:
-        return True
-    texts = (stage.build.context.text(each.path) for each in files)
-    return any(source is None or _WRITES.search(source.text) for source in texts)
+    if len(files) > _MAX_SOURCES or sum(each.size for each in files) > _MAX_BYTES:
+        return None
+    texts = [stage.build.context.text(each.path) for each in files]
+    return None if None in texts else [each for each in texts if each is not None]
 
 
 def _sources(stage: Stage) -> Iterator[Entry]:
@@ -48,7 +69,7 @@ def made_folders(stage: Stage) -> list[str]:
     system."""
     puts = (event for event in stage.log.events if isinstance(event, Put) and event.kind == "folder")
     steps = {id(step) for step in stage.steps_before(None) if step.instruction.keyword == "RUN"}
-    made = dict.fromkeys(each.path for each in puts if id(each.cause.step) in steps and not _is_of_system(each.path))
+    made = dict.fromkeys(each.path for each in puts if id(each.cause.step) in steps and not is_of_system(each.path))
     return [path for path in made if _is_of_root(stage, path)]
 
 
@@ -57,5 +78,12 @@ def _is_of_root(stage: Stage, path: str) -> bool:
     return isinstance(node, Node) and node.owner == "0"
 
 
-def _is_of_system(path: str) -> bool:
+def is_inside(stage: Stage, path: str) -> bool:
+    """Whether an absolute path lies where the process works; for the root of the image that says nothing."""
+    folder = stage.end.directory
+    return folder != "/" and relative(path, folder) is not None
+
+
+def is_of_system(path: str) -> bool:
+    """Whether a path lies where the distribution and package managers manage what is there."""
     return any(relative(path, folder) is not None for folder in _SYSTEM)

@@ -7,48 +7,52 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.image import distributions
-from mllint.image.installing import indexed, offered
-from mllint.image.installing.fitting import place
+from mllint.image.installing import lists, offered
+from mllint.image.releases import version_of
 from mllint.sources.markers import Environment, holds
-from mllint.sources.requirements import Requirement, normalised
+from mllint.sources.requirements import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from packaging.requirements import Requirement as Required
     from packaging.specifiers import SpecifierSet
-    from packaging.version import Version
 
     from mllint.image.distributions import Release
-    from mllint.image.installing.fitting import Place
+    from mllint.image.installing.lists import Pinnable
     from mllint.image.packages import Install
     from mllint.image.stage import Stage
 
 _ROUNDS = 10
-_NEAR = 5
-"""Minor releases."""
+_LIMITS = frozenset({">=", ">", "==", "===", "~=", "<=", "<"})
 
 
-class _Wanted(NamedTuple):
-    """What the releases of a call have to agree with."""
+class _Unsure(Exception):
+    """The tables do not tell whether releases fit each other."""
 
-    pins: Mapping[str, str]
-    """The exact versions that the call and those before it ask for."""
-    limits: Mapping[str, str]
-    """The specifiers of what is open, by name."""
-    where: Place
+
+class _Known(NamedTuple):
+    """A release, and what it requires."""
+
+    name: str
+    version: str
+    requires: tuple[Required, ...]
+    """For the interpreter of the place, those of the extras that are asked for with them."""
+    is_exact: bool
+    """Whether these are its own bounds, not those that it shares with others."""
 
 
 @lru_cache(maxsize=64)
 def releases(stage: Stage, install: Install) -> Mapping[str, str]:
     """The newest releases that fit what a call asks for, its interpreter, each other and what is pinned, by normalised
-    name. What is not known to fit is not among them, nor are companions, which the pin of another settles."""
-    where = place(stage, install)
-    if where is None or not indexed.is_public(stage, install):
+    name: one for each open requirement of its list, or none at all."""
+    wanted = lists.pinnable(stage, install)
+    if wanted is None or not wanted.open:
         return {}
-    wanted = _wanted(stage, install, where)
-    asked = {*wanted.pins, *wanted.limits}
-    return _agreed(wanted, {name for name in wanted.limits if leads().get(name) not in asked})
+    try:
+        return _Choice(wanted).releases()
+    except _Unsure:
+        return {}
 
 
 @cache
@@ -57,85 +61,167 @@ def leads() -> Mapping[str, str]:
     return {row["name"]: row["companion_of"] for row in facts.rows("ml_frameworks") if "companion_of" in row}
 
 
-def _wanted(stage: Stage, install: Install, where: Place) -> _Wanted:
-    pins: dict[str, str] = {}
-    limits: dict[str, list[str]] = {}
-    calls = [(one, call) for one in stage.lineage for step in one.steps for call in step.installs]
-    for each in (asked for one, call in calls if call is not install for asked in indexed.asked(one, call)):
-        if each.version:
-            pins[each.name] = each.version
-    for each in indexed.asked(stage, install):
-        if each.version:
-            pins[each.name] = each.version
-        else:
-            limits.setdefault(each.name, []).append(each.specifier)
-    for file in stage.closure(install).constraints.values():
-        for line in file.lines:
-            if isinstance(line, Requirement) and line.key in limits:
-                limits[line.key].append(line.specifier)
-    open_ones = {name: ",".join(filter(None, several)) for name, several in limits.items() if name not in pins}
-    return _Wanted(pins, open_ones, where)
+class _Choice:
+    """The choice of releases for one list."""
+
+    def __init__(self, wanted: Pinnable) -> None:
+        self.wanted = wanted
+        self.where = wanted.where
+        self.limits = {name: _specifiers(line.requirement.specifier) for name, line in wanted.open.items()}
+        pins = sorted(wanted.pins.items())
+        self.pinned = [self._known(*pin) for pin in pins if _row(*pin) is not None]
+        self.family = frozenset[str]().union(*(_family(pin[0]) for pin in pins if _row(*pin) is None))
+        """What other releases require of those pinned ones whose requirements are not known."""
+
+    def releases(self) -> Mapping[str, str]:
+        """One for each open name. Raises _Unsure where that is not known."""
+        chosen: dict[str, _Known] = {}
+        for _ in range(_ROUNDS):
+            newer = {name: self._newest(name, chosen) for name in self.limits}
+            if newer == chosen:
+                break
+            chosen = newer
+        fixed = {**self.wanted.pins, **{name: each.version for name, each in chosen.items()}}
+        for each in chosen.values():
+            self._hold(each, fixed)
+        for each in self.pinned:
+            self._hold(each, {name: release.version for name, release in chosen.items()})
+        self._carry_in([*chosen.values()], fixed)
+        self._keep_brought({name: each.version for name, each in chosen.items()})
+        self._keep_majors()
+        _keep_modules_apart(fixed)
+        return {name: each.version for name, each in chosen.items()}
+
+    def _newest(self, name: str, chosen: Mapping[str, _Known]) -> _Known:
+        """The newest release that the list, its pins and the other releases admit."""
+        others = [each for each in (*self.pinned, *chosen.values()) if each.name != name]
+        limits = [*_asked_of(others, name), self.limits[name]]
+        for version in self._offered(name):
+            if all(limit.contains(version) for limit in limits):
+                found = self._known(name, version)
+                if all(_takes(found, *pin) for pin in self.wanted.pins.items()):
+                    return found
+        raise _Unsure
+
+    def _offered(self, name: str) -> tuple[str, ...]:
+        """The releases with a wheel for the place, the newest first."""
+        return _offered(name, self.where.minor, self.where.platform)
+
+    def _is_newest(self, name: str, version: str) -> bool:
+        return self._offered(name)[:1] == (version,)
+
+    def _known(self, name: str, version: str) -> _Known:
+        row = _row(name, version)
+        if row is None:
+            raise _Unsure
+        requires = _requires(row, self.wanted.extras.get(name, frozenset()), self.where.minor)
+        return _Known(name, version, requires, row.first == row.last)
+
+    def _hold(self, release: _Known, fixed: Mapping[str, str]) -> None:
+        """Make sure that a release takes what is fixed. Bounds that several releases share are its own bounds at least
+        where all are the newest for the place: they were made for what was there."""
+        is_newest = self._is_newest(release.name, release.version)
+        for each in release.requires:
+            name = normalised(each.name)
+            if name not in fixed:
+                continue
+            is_current = is_newest and self._is_newest(name, fixed[name]) and bool(each.specifier)
+            has_extras = each.extras <= self.wanted.extras.get(name, frozenset())
+            fits = each.specifier.contains(fixed[name], prereleases=True)
+            if not fits or not has_extras or not (release.is_exact or is_current):
+                raise _Unsure
+
+    def _carry_in(self, chosen: Iterable[_Known], fixed: Mapping[str, str]) -> None:
+        """Make sure that what the releases bring along has releases which fit all that is fixed, and each other."""
+        brought: dict[str, _Known] = {}
+        for _ in range(_ROUNDS):
+            all_known = [*chosen, *brought.values()]
+            names = {normalised(each.name) for known in all_known for each in known.requires} - fixed.keys()
+            newer = {name: self._brought(name, [*all_known, *self.pinned]) for name in names}
+            if newer == brought:
+                break
+            brought = newer
+        if self.family & {*self.limits, *brought}:
+            raise _Unsure
+        for known in brought.values():
+            if not all(_takes(known, *pin) for pin in fixed.items()):
+                raise _Unsure
+
+    def _keep_brought(self, chosen: Mapping[str, str]) -> None:
+        """Make sure that what the pins bring along is known, and is not known to shut out what is chosen."""
+        names = {normalised(each.name) for known in self.pinned for each in known.requires}
+        roots = [(name, None, frozenset[str]()) for name in sorted(names - self.wanted.pins.keys() - chosen.keys())]
+        brought = distributions.closure(roots, self.where.minor)
+        if not brought.is_complete:
+            raise _Unsure
+        for name in (*brought.via, *brought.possible):
+            for row in distributions.releases(name):
+                known = _Known(name, "", _requires(row, frozenset(), self.where.minor), False)
+                if row.is_verified and not all(_takes(known, *pin) for pin in chosen.items()):
+                    raise _Unsure
+
+    def _brought(self, name: str, others: list[_Known]) -> _Known:
+        """The newest known release of what comes along."""
+        limits = _asked_of(others, name)
+        asked = [each for known in others for each in known.requires if normalised(each.name) == name]
+        extras = frozenset(extra for each in asked for extra in each.extras)
+        for row in distributions.releases(name):
+            if row.is_verified and row.requires is not None and all(row.overlaps(limit) for limit in limits):
+                return _Known(name, str(row.last), _requires(row, extras, self.where.minor), False)
+        raise _Unsure
+
+    def _keep_majors(self) -> None:
+        """Leave a list alone that was made for older releases, where one that it leaves open has gone on to another
+        major one since: which of them its code is made for, nobody knows."""
+        newest = {name: version_of(next(iter(self._offered(name)), "")) for name in (*self.wanted.pins, *self.limits)}
+        pins = {name: version_of(version) for name, version in self.wanted.pins.items()}
+        is_old = any(version[:2] < newest[name][:2] for name, version in pins.items())
+        for name, line in self.wanted.open.items():
+            named = (version for operator, version in line.requirement.clauses if operator in _LIMITS)
+            is_old = is_old or any(version_of(version)[:1] < newest[name][:1] for version in named)
+        if is_old and any(len(self._majors(name)) > 1 for name in self.limits):
+            raise _Unsure
+
+    def _majors(self, name: str) -> set[tuple[int, ...]]:
+        return {version_of(version)[:1] for version in self._offered(name) if self.limits[name].contains(version)}
 
 
-def _agreed(wanted: _Wanted, names: Iterable[str]) -> Mapping[str, str]:
-    """The newest of each that the newest of the others admit, too."""
-    chosen: dict[str, str] = {}
-    for _ in range(_ROUNDS):
-        found = ((name, _newest(name, wanted, chosen)) for name in sorted(names))
-        newer = {name: version for name, version in found if version is not None}
-        if newer == chosen:
-            break
-        chosen = newer
-    minor = wanted.where.minor
-    return {name: version for name, version in chosen.items() if _agrees((name, version), chosen, minor)}
+def _keep_modules_apart(fixed: Mapping[str, str]) -> None:
+    """Make sure that distributions which put the same module into place, as those of OpenCV do, are of one release."""
+    owners: dict[str, str] = {}
+    for name, version in fixed.items():
+        provided = distributions.imports(name, version)
+        for module in provided if isinstance(provided, frozenset) else ():
+            if owners.setdefault(module, version) != version:
+                raise _Unsure
 
 
-def _newest(name: str, wanted: _Wanted, chosen: Mapping[str, str]) -> str | None:
-    """The newest release that the call and all others admit; None where that is not known."""
+def _takes(release: _Known, name: str, version: str) -> bool:
+    """Whether a release takes a version of another distribution, as far as its bounds are known."""
+    return all(limit.contains(version, prereleases=True) for limit in _asked_of([release], name))
+
+
+def _asked_of(known: Iterable[_Known], name: str) -> list[SpecifierSet]:
+    return [each.specifier for release in known for each in release.requires if normalised(each.name) == name]
+
+
+@cache
+def _offered(name: str, minor: str, platform: offered.Platform) -> tuple[str, ...]:
+    found = []
+    for version in reversed(offered.releases(name)):
+        offer = offered.offer(name, version)
+        if offer is not None and offer.has_wheel(minor, platform) and not offered.is_yanked(name, version):
+            found.append(version)
+    return tuple(found)
+
+
+def _specifiers(text: str) -> SpecifierSet:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    minor = wanted.where.minor
-    others = {**wanted.limits, **wanted.pins, **chosen}
-    if any(_may_limit(other, None if other in wanted.limits else version, name) for other, version in others.items()):
-        return None
-    given = [wanted.limits[name]]
-    given += [limit for pair in {**wanted.pins, **chosen}.items() for limit in _limits(pair, name, minor)]
     try:
-        limits = SpecifierSet(",".join(filter(None, given)))
-    except InvalidSpecifier:
-        return None
-    for version in filter(limits.contains, reversed(offered.releases(name))):
-        offer = offered.offer(name, version)
-        if offered.is_yanked(name, version) or offer is None or not offer.has_wheel(minor, wanted.where.platform):
-            continue
-        if _required(name, version) is None:
-            return None
-        if _agrees((name, version), wanted.pins, minor):
-            return version
-    return None
-
-
-def _may_limit(other: str, version: str | None, name: str) -> bool:
-    """Whether releases of a distribution are known to hold another back, and nobody knows whether this one does."""
-    if other == name or leads().get(other) == name:
-        return False
-    newest = version or next(iter(offered.releases(other)[-1:]), None)
-    row = _row(other, newest) if newest is not None else None
-    own = _asked_of(row, name) if row is not None else []
-    # A row for several releases has the bounds that they share.
-    if row is not None and (not own or row.first == row.last or any(map(_has_upper_bound, own))):
-        return False
-    rows = [each for each in distributions.releases(other) if row is None or each.is_verified]
-    # From memory only the names are known.
-    return any(not each.is_verified or _has_upper_bound(asked) for each in rows for asked in _asked_of(each, name))
-
-
-def _asked_of(row: Release, name: str) -> list[Required]:
-    return [each for each in map(_read, row.requires or ()) if normalised(each.name) == name]
-
-
-def _has_upper_bound(required: Required) -> bool:
-    return any(clause.operator in ("<", "<=", "~=", "==", "===") for clause in required.specifier)
+        return SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise _Unsure from error
 
 
 @cache
@@ -145,69 +231,35 @@ def _read(text: str) -> Required:
     return Required(text)
 
 
-def _limits(pair: tuple[str, str], name: str, minor: str) -> Iterator[str]:
-    """What one release asks of a distribution."""
-    for each in _required(*pair) or ():
-        if normalised(each.name) == name and _is_for(each, minor):
-            yield str(each.specifier)
-
-
-def _agrees(release: tuple[str, str], fixed: Mapping[str, str], minor: str) -> bool:
-    """Whether a release takes the versions that are fixed, and what it requires besides is not shut out by what these
-    require."""
-    from packaging.specifiers import SpecifierSet
-
-    others = [(name, version) for name, version in fixed.items() if name != release[0]]
-    for each in _required(*release) or ():
-        name = normalised(each.name)
-        if not _is_for(each, minor):
-            continue
-        if name in fixed and not each.specifier.contains(fixed[name], prereleases=True):
-            return False
-        asked = [str(each.specifier), *(limit for pair in others for limit in _limits(pair, name, minor))]
-        if not _admits_any(SpecifierSet(",".join(filter(None, asked)))):
-            return False
-    return True
-
-
-def _admits_any(limits: SpecifierSet) -> bool:
-    """Whether some version lies within limits: if one does, then one of those that they name, or right behind it."""
-    named = [clause.version.removesuffix(".*") for clause in limits]
-    tried = ["0", *named, *(f"{version}.1" for version in named)]
-    return any(limits.contains(version, prereleases=True) for version in tried)
-
-
-def _is_for(required: Required, minor: str) -> bool:
-    return required.marker is None or holds(str(required.marker), Environment(minor))
+def _requires(row: Release, extras: frozenset[str], minor: str) -> tuple[Required, ...]:
+    """What a release requires with some extras. Raises _Unsure for an extra that the row does not have."""
+    lists_of = [row.requires or ()]
+    for extra in map(normalised, extras):
+        if extra not in row.extras:
+            raise _Unsure
+        lists_of.append(row.extras[extra])
+    found = (_read(text) for listed in lists_of for text in listed)
+    return tuple(each for each in found if each.marker is None or holds(str(each.marker), Environment(minor)))
 
 
 @cache
-def _required(name: str, version: str) -> tuple[Required, ...] | None:
-    """What a release requires; None where nobody knows."""
-    row = _row(name, version)
-    return tuple(map(_read, row.requires or ())) if row is not None else None
+def _family(name: str) -> frozenset[str]:
+    """What the releases of a distribution are known to require. Raises _Unsure where that is known of none."""
+    rows = [row for row in distributions.releases(name) if row.requires is not None]
+    if not any(row.is_verified for row in rows):
+        raise _Unsure
+    listed = (text for row in rows for texts in (row.requires or (), *row.extras.values()) for text in texts)
+    return frozenset(normalised(_read(text).name) for text in listed)
 
 
 @cache
 def _row(name: str, version: str) -> Release | None:
-    """The row with what a release requires, read from its metadata or that of one shortly before it."""
+    """The row with what a release requires, read from its metadata or those of its neighbours."""
     from packaging.version import InvalidVersion, Version
 
     try:
-        wanted = Version(version)
+        wanted = Version(Version(version).public)
     except InvalidVersion:
         return None
-    rows = [row for row in distributions.releases(name) if row.is_verified and row.requires is not None]
-    found = next((row for row in rows if row.covers(wanted)), None)
-    if found is not None:
-        return found
-    earlier = [row for row in rows if row.last is not None and _is_shortly_before(row.last, wanted)]
-    nearest = max(earlier, key=lambda row: row.last or wanted, default=None)
-    # One that asks for its own release of another asks for the next one by then.
-    is_tied = nearest is not None and any("==" in text.partition(";")[0] for text in nearest.requires or ())
-    return None if is_tied else nearest
-
-
-def _is_shortly_before(earlier: Version, wanted: Version) -> bool:
-    """Whether one release comes soon behind another: what a project requires changes seldom."""
-    return earlier < wanted and earlier.major == wanted.major and wanted.minor - earlier.minor <= _NEAR
+    rows = (row for row in distributions.releases(name) if row.is_verified and row.requires is not None)
+    return next((row for row in rows if row.covers(wanted)), None)

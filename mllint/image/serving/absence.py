@@ -65,12 +65,13 @@ def of_module(use: Use, found: Interpreter, module: str, folder: str | None) -> 
     installed = list(environment.distributions.values())
     brought = environment.brought()
     owners = distributions.providers_of_import(module)
+    is_known = _is_made(view, found) or view.base.is_verified("python3")
     if not owners:
         is_absent = _provides_none(installed, brought, top)
-        return Absence(view.base.is_verified("python3") and _is_closed(installed, found)) if is_absent else None
+        return Absence(is_known and _is_closed(installed, found)) if is_absent else None
     answers = {brought.brings(owner) for owner in owners}
     if answers == {"absent"}:
-        return Absence(view.base.is_verified("python3") and _is_closed(installed, found))
+        return Absence(is_known and _is_closed(installed, found))
     # Older releases may bring it: a resolver takes the newest, unless something holds it back.
     newest = _newest(installed, found)
     is_open = "present" not in answers and all(newest.brings(owner) == "absent" for owner in owners)
@@ -111,6 +112,12 @@ def interpreter(use: Use) -> Interpreter | None:
     beside = python.interpreter(use.view, f"{posixpath.dirname(place)}/python3", None) if place else None
     found = python.interpreter(use.view, "python3", use.path) if beside is None else beside
     return found if isinstance(found, Interpreter) else None
+
+
+def _is_made(view: View, found: Interpreter) -> bool:
+    """Whether the build itself makes an interpreter, and nothing of the base lies where that one looks for packages."""
+    is_apart = found.kind == "venv" and not found.sees_system
+    return found.cause.step is not None and found.cause.is_sure and (is_apart or view.base.is_plain)
 
 
 def _installed(view: View) -> Iterator[Distribution]:

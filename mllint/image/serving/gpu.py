@@ -39,15 +39,25 @@ def intent(stage: Stage) -> Intent:
     """What an image that ends with a stage is meant for: `gpu` where anything says so, `cpu` where the configuration or
     the Dockerfile's name does, its platform has no GPU, or its source is there and never speaks of one."""
     settings = stage.build.settings
+    if settings.accelerator == "auto" and settings.platform != "lambda":
+        return _of_files(stage)
+    return "cpu" if is_for_cpu(stage) else "gpu"
+
+
+def is_for_cpu(stage: Stage) -> bool:
+    """Whether the configuration, the platform or the Dockerfile's name says that an image has no GPU."""
+    settings = stage.build.settings
     if settings.accelerator != "auto":
-        return "cpu" if settings.accelerator == "cpu" else "gpu"
-    if settings.platform == "lambda":
-        return "cpu"
+        return settings.accelerator == "cpu"
+    return settings.platform == "lambda" or _FOR_CPU.search(_path(stage)) is not None
+
+
+def _of_files(stage: Stage) -> Intent:
     if is_named(stage) or _is_installed_for(stage) or any(_wants_gpu(each) for each in stage.build.services):
         return "gpu"
     if any(_ASKED_OF_CLUSTER.search(text) for text in _deployments(stage)):
         return "gpu"
-    if _FOR_CPU.search(_path(stage)):
+    if is_for_cpu(stage):
         return "cpu"
     # A compose file often has the part for GPUs in comments, or for another service.
     return "open" if any(_NAMED.search(each.source.text) for each in stage.build.services) else _of_code(stage)

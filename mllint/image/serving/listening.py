@@ -96,6 +96,13 @@ class Launch(NamedTuple):
             return ()
         return tuple(Word(text, text, True, self.executed.span) for text in texts)
 
+    @property
+    def is_port_open(self) -> bool:
+        """Whether it takes the port from its environment, as neither an option, nor a file, nor the call names it."""
+        if self.calls:
+            return not any({"port", "server_port"} & each.keywords.keys() for each in self.calls)
+        return _port_commanded(self) is None and not any(True for _ in _files(self))
+
     def calling(self, call: Call) -> Location | None:
         """The place of one of the calls."""
         return Location(self.program, self.program.line_span(call.line)) if self.program else None

@@ -88,6 +88,11 @@ def targets(stage: Stage, process: Process) -> Iterator[Target]:
                 yield from _targets(stage, each, source)
 
 
+def runs_applications(server: str) -> bool:
+    """Whether a server of this name serves source that its command names."""
+    return server in _FOLDER_OPTIONS or server in _RUNS_FILES or server == "Flask"
+
+
 def _targets(stage: Stage, each: Executed, source: Source) -> Iterator[Target]:
     place = Location(source, each.words[0].span)
     launch = service.launch(stage, each, source)

@@ -19,6 +19,9 @@ _APPLICATIONS = frozenset({"FastAPI", "Flask", "Quart", "Sanic"})
 _DECORATORS = frozenset({"get", "route", "api_route"})
 _PATH = regex(r"/[\w./-]*")
 _GIVEN = ("Request", "Response")
+# What runs in front of every route may turn away those without a key.
+_IN_FRONT = frozenset({"middleware", "before_request", "before_app_request", "on_request"})
+_KEYS = regex(r"(?i)key|auth|token|secret|\b40[13]\b|Unauthorized|Forbidden")
 # What the last part of the path of a health check is called, the likeliest first.
 _NAMES = (
     "health healthz health_check health-check healthcheck live livez liveness ready readyz readiness ping heartbeat"
@@ -54,6 +57,8 @@ def _applications(source: Source) -> dict[str, list[str]]:
         tree = ast.parse(source.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
+    if any(_asks_for_keys(node) for node in ast.walk(tree)):
+        return {}
     found: dict[str, list[str]] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
@@ -66,6 +71,16 @@ def _applications(source: Source) -> dict[str, list[str]]:
                 if name in found:
                     found[name].append(path)
     return found
+
+
+def _asks_for_keys(node: ast.AST) -> bool:
+    """Whether something that runs in front of every route speaks of keys."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        names = {_name(each.func if isinstance(each, ast.Call) else each) for each in node.decorator_list}
+        return bool(names & _IN_FRONT) and _KEYS.search(ast.unparse(node)) is not None
+    if not isinstance(node, ast.Call) or _name(node.func) != "add_middleware" or not node.args:
+        return False
+    return _KEYS.search(ast.unparse(node.args[0])) is not None
 
 
 def _name(node: ast.expr | None) -> str:
