@@ -1,5 +1,4 @@
-"""What holds for every repair, whatever the files: over mixes of lines, the examples of the rules in other layouts, and a
-corpus of real build contexts (MLLINT_CORPUS)."""
+"""What holds for every repair, whatever the files: mixes of lines, the rules' examples in other layouts, a corpus."""
 
 from __future__ import annotations
 
