@@ -2,13 +2,14 @@
 # make test   style, types and all tests
 # make engine start a Docker engine (as root on Debian) and get the base images of the tests that build images
 # make faults build and run each fault of fixtures/inference, broken and repaired, and write the tables of README.md
+# make proofs build and run the examples that prove the errors of rules, as they are and fixed
 # make bench  start-up and throughput beside other linters
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint engine faults bench clean
+.PHONY: demo test lint engine faults proofs bench clean
 
 demo: $(READY)
 	@$(BIN)/python tests/demo.py
@@ -28,6 +29,9 @@ engine:
 
 faults: $(READY) engine
 	$(BIN)/python tests/engine/faults.py --write
+
+proofs: $(READY) engine
+	$(BIN)/python tests/engine/proofs.py
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench.py

@@ -36,6 +36,7 @@ PRESETS = ("default", "strict", "all")
 """Each holds the one before it; `all` is every rule."""
 
 _KEYS = ("id", "name", "severity", "presets", "fix", "supersedes", "peers")
+_PROOFS = ["engine"]
 _PEERS = ["hadolint", "buildkit", "trivy", "checkov", "kics", "tally"]
 _SEVERITIES = [severity.value for severity in Severity]
 _PRESET_LISTS = [["default", "strict"], ["strict"], []]
@@ -57,6 +58,8 @@ class Rule(NamedTuple):
     supersedes: tuple[str, ...]
     aliases: tuple[str, ...]
     """The peers' names for it: `hadolint:DL3006`, `buildkit:FromAsCasing` …"""
+    proof: str | None = None
+    """Who shows that what it says comes true: `engine`, on which an example of its own fails, and works once fixed."""
 
     @property
     def url(self) -> str:
@@ -175,6 +178,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
         fix=entry["fix"],
         supersedes=tuple(entry["supersedes"]),
         aliases=tuple(f"{peer}:{code}" for peer in _PEERS for code in entry["peers"][peer]),
+        proof=entry.get("proof"),
     )
 
 
@@ -187,8 +191,8 @@ def _faults(entry: object, path: Path) -> Iterator[tuple[str, str]]:
         if key not in entry:
             yield key, f"the front matter has no `{key}`"
     for key in entry:
-        if key not in _KEYS:
-            yield key, f"unknown key `{key}`; known: {', '.join(_KEYS)}"
+        if key not in (*_KEYS, "proof"):
+            yield key, f"unknown key `{key}`; known: {', '.join(_KEYS)}, proof"
     rule, name, family = entry["id"], entry["name"], path.parent.name
     if path.name != f"{rule}-{name}.md":
         yield "id", f"id and name want the file to be called {rule}-{name}.md"
@@ -201,6 +205,8 @@ def _faults(entry: object, path: Path) -> Iterator[tuple[str, str]]:
     for key, values in (("severity", _SEVERITIES), ("presets", _PRESET_LISTS), ("fix", _FIXES)):
         if entry[key] not in values:
             yield key, f"`{key}` is one of {', '.join(map(_flow, values))}, not {_flow(entry[key])}"
+    if entry.get("proof", _PROOFS[0]) not in _PROOFS:
+        yield "proof", f"`proof` is {' or '.join(_PROOFS)}, or left out, not {_flow(entry['proof'])}"
     if not _is_strings(entry["supersedes"]):
         yield "supersedes", "`supersedes` is a list of ids"
     peers = entry["peers"]

@@ -5,6 +5,8 @@ info string of a fence says what it is:
 
 - `<language> <path> [eol=crlf] [bom] [mode=755] [encoding=utf-16]` is a file of the build context;
 - `text expect` (in a *Bad*) lists the findings of the rule as `path:line:column severity ID message`, in report order;
+- `text engine` (in a *Bad* that has files after the fix) says how the fault shows where the files are built and run as
+  they are: `row: text`, a row of `mllint verify` and what its value or the lines below it hold;
 - `yaml tree` maps paths to `{size: 80MB}`, `{bytes: "\\x80\\x04"}`, `{text: …}`, each with a `mode` if need be, or to
   `{link: target}`; a path that ends in a slash is an empty folder, `{}`.
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _HEADING = regex(r"(#{2,3}) +(.*?) *")
 _FENCE = regex(r"(`{3,}|~{3,})(.*)")
 _EXPECTED = regex(rf".+:\d+:\d+ (?:{'|'.join(severity.value for severity in Severity)}) (\S+) \S.*")
+_SYMPTOM = regex(r"(built|healthy|reachable): (\S.*)")
 _SIZE = regex(r"(\d+)(?:([KMG])(i?))?B")
 _MODE = regex(r"[0-7]{3,4}")
 _TREE_KEYS = ("size", "bytes", "text", "mode", "link")
@@ -59,6 +62,15 @@ class ExampleFile(NamedTuple):
             target.chmod(self.mode)
 
 
+class Symptom(NamedTuple):
+    """How a fault shows on an engine."""
+
+    row: str
+    """The first row of `mllint verify` that fails."""
+    text: str
+    """What it says, in any case of letters: the runtimes of containers differ in that."""
+
+
 class Case(NamedTuple):
     """One example of a rule: a build context and what the rule says of it."""
 
@@ -72,6 +84,8 @@ class Case(NamedTuple):
     """The files that the fix changes or makes, as it leaves them."""
     expected: tuple[str, ...]
     """The rule's findings as `path:line:column severity ID message`; none in a *Good*."""
+    symptom: Symptom | None = None
+    """What the fault looks like on an engine, where the case is made to be built and run there."""
 
     @property
     def is_bad(self) -> bool:
@@ -106,6 +120,11 @@ def validate(rule: Rule, examples: Sequence[Case]) -> None:
         raise CatalogueError(examples[0].path, 1, f"fix is `{rule.fix}`, yet no Bad has the files after it (`fixed`)")
     if fixed is not None and rule.fix == "none":
         raise CatalogueError(fixed.path, fixed.line, "fix is `none`, yet the case has files after a fix (`fixed`)")
+    shown = next((case for case in examples if case.symptom), None)
+    if shown is None and rule.proof is not None:
+        raise CatalogueError(examples[0].path, 1, f"proof is `{rule.proof}`, yet no Bad has a fence `text engine`")
+    if shown is not None and rule.proof is None:
+        raise CatalogueError(shown.path, shown.line, "the case has a fence `text engine`, yet the rule no `proof`")
 
 
 def run(case: Case, rule: Rule, folder: Path) -> list[str]:
@@ -246,9 +265,12 @@ def _case(draft: _Draft, path: Path) -> Case:
     before: list[ExampleFile] = []
     fixed: list[ExampleFile] = []
     expected: list[str] = []
+    symptom: Symptom | None = None
     for fence in draft.fences:
         if fence.info == ("text", "expect"):
             expected += fence.lines
+        elif fence.info == ("text", "engine"):
+            symptom = _symptom(fence)
         else:
             (fixed if "fixed" in fence.info[2:] else before).extend(_files(fence))
     names = [file.path for file in before]
@@ -259,10 +281,18 @@ def _case(draft: _Draft, path: Path) -> Case:
         (not is_good and not expected, "a Bad lists its findings in a fence `text expect`"),
         (is_good and expected, "a Good has no findings, so no fence `text expect`"),
         (is_good and fixed, "a Good has nothing to fix, so no `fixed`"),
+        (symptom and not fixed, "what shows on an engine (`text engine`) wants the files after the fix (`fixed`)"),
     ):
         if is_wrong:
             raise CatalogueError(path, draft.line, message)
-    return Case(draft.name, path, draft.line, tuple(before), tuple(fixed), tuple(expected))
+    return Case(draft.name, path, draft.line, tuple(before), tuple(fixed), tuple(expected), symptom)
+
+
+def _symptom(fence: _Fence) -> Symptom:
+    match = _SYMPTOM.fullmatch("\n".join(fence.lines))
+    if match is None:
+        raise fence.error("`text engine` is one line, `built: text`, `healthy: text` or `reachable: text`")
+    return Symptom(match[1], match[2])
 
 
 def _files(fence: _Fence) -> list[ExampleFile]:

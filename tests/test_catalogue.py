@@ -82,6 +82,7 @@ def test_a_rule_is_read_from_its_file():
             "kics:Probe Without Its Module",
             "tally:gpu/probe-module",
         ),
+        "proof": None,
     }
 
 
@@ -154,6 +155,7 @@ def test_suggestions(three_rules, selector, suggestion):
         ("fix:", "fixed: no\nfix:", ":6: unknown key `fixed`; known: id, name"),
         ("fix: sometimes", "fix: safe", ":6: `fix` is one of none, sometimes, always, not safe"),
         ("fix: sometimes", "fix: [none", ":7: front matter: "),
+        ("fix:", "proof: paper\nfix:", ":6: `proof` is engine, or left out, not paper"),
         ("id: ML399", "id: ML398", ":2: id and name want the file to be called ML398-probe-module-missing.md"),
         ("severity: error", "severity: fatal", ":4: `severity` is one of error, warning, info, style, not fatal"),
         ("[default, strict]", "[default]", ":5: `presets` is one of [default, strict], [strict], [], not [default]"),

@@ -171,6 +171,23 @@ def test_owner_and_mode_of_copies(tmp_path: Path) -> None:
     assert node(stage, "/srv/b").owner == "0"
 
 
+@pytest.mark.parametrize(
+    ("commands", "owner", "mode"),
+    [
+        ("COPY app /opt/x", "0", 0o755),
+        ("COPY --chown=7 --chmod=711 app /opt/x", "7", 0o755),
+        ("COPY --chown=7 app /opt/x/y", "7", 0o755),
+        ("RUN mkdir -m 750 /opt/x && chown 33 /opt/x\nCOPY --chown=7 app /opt/x", "33", 0o750),
+        ("COPY --from=one /one /opt/x", "0", 0o755),
+        ("RUN mkdir -m 750 /opt/x\nCOPY --from=one --chown=7 /one /opt/x", "0", 0o750),
+    ],
+)
+def test_copies_into_a_folder_leave_it_as_it_is(tmp_path: Path, commands: str, owner: str, mode: int) -> None:
+    text = f"FROM debian:bookworm-slim AS one\nRUN mkdir -m 700 /one && chown 5 /one\n{BASE}{commands}\n"
+    (tmp_path / "app").mkdir(mode=0o700)
+    assert node(last_in(tmp_path, text, FILES), "/opt/x")[2:4] == (owner, mode)
+
+
 def test_files_through_stages(tmp_path: Path) -> None:
     text = (
         "FROM debian:bookworm-slim AS one\nCOPY app /src\nRUN chown -R 1000 /src && rm /src/sub/x.py\n"

@@ -25,6 +25,8 @@ PROBE, SCRIPT, REQUIRED, STANDARD = examples.cases(SAMPLE.read_text("utf-8"), SA
 
 GOOD = "## Good\n```dockerfile Dockerfile\nFROM scratch\n```\n"
 EXPECT = "```text expect\nDockerfile:1:1 error ML399 broken\n```\n"
+FIXED = "```dockerfile Dockerfile fixed\nFROM scratch AS a\n```\n"
+SHOWN = "```text engine\nbuilt: not found\n```\n"
 BAD = f"## Bad\n```dockerfile Dockerfile\nFROM scratch\n```\n{EXPECT}"
 
 
@@ -136,6 +138,8 @@ def test_a_file_is_what_stands_in_the_fence(lines):
         (BAD + GOOD + "```text Dockerfile\n```\n", "rule.md:8: the case has a file twice"),
         (BAD + GOOD + EXPECT, "rule.md:8: a Good has no findings"),
         (BAD + GOOD + "```text a fixed\n```\n", "rule.md:8: a Good has nothing to fix"),
+        (BAD + SHOWN + GOOD, "rule.md:1: what shows on an engine (`text engine`) wants the files after the fix"),
+        (BAD + FIXED + SHOWN.replace("built", "looks") + GOOD, "rule.md:11: `text engine` is one line, `built: text`"),
         (BAD.replace(EXPECT, "") + GOOD, "rule.md:1: a Bad lists its findings"),
         (BAD.replace("ML399", "ML398") + GOOD, "rule.md:1: not `path:line:column severity ML399 message`"),
         (BAD.replace("error", "fatal") + GOOD, "rule.md:1: not `path:line:column severity ML399 message`"),
@@ -157,6 +161,16 @@ def test_a_fix_is_shown_where_there_is_one():
     examples.validate(RULE, (PROBE, REQUIRED))
     with pytest.raises(CatalogueError, match="fix is `none`, yet"):
         examples.validate(RULE._replace(fix="none"), (PROBE, REQUIRED))
+
+
+def test_what_an_engine_shows_is_told_where_the_rule_has_a_proof():
+    (case,) = (each for each in examples.cases(BAD + FIXED + SHOWN + GOOD, Path("rule.md")) if each.is_bad)
+    assert case.symptom == ("built", "not found")
+    examples.validate(RULE._replace(proof="engine"), (case,))
+    with pytest.raises(CatalogueError, match="yet the rule no `proof`"):
+        examples.validate(RULE, (case,))
+    with pytest.raises(CatalogueError, match="proof is `engine`, yet no Bad"):
+        examples.validate(RULE._replace(proof="engine"), (PROBE, REQUIRED))
 
 
 MESSAGE = "HEALTHCHECK imports requests, which nothing installs: the container stays unhealthy"

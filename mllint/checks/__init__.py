@@ -26,6 +26,7 @@ FAMILIES = (
     "requirements",
     "runtime",
     "security",
+    "shell",
     "syntax",
     "system",
 )

@@ -184,13 +184,16 @@ class View:
         inside = relative(path, place)
         if inside is None:
             above = relative(place, path) is not None
-            return _above(path, "0", event.cause) if above and path != "/" else None
+            return _above(path, event.owner, event.cause) if above and path != "/" else None
         name = posixpath.join(match.path, inside) if inside else match.path
         entry = self.context.find(name)
         if entry is None or event.source.leaves_out(match, name):
             return None
         if self.context.excludes(name) and not (entry.is_folder and self.context.files(name)):
             return None
+        if not inside and match.is_folder and path != "/":
+            # What is in a folder is copied, without the mode of the folder itself.
+            return _above(path, event.owner, event.cause)._replace(origin=name)
         kind: Kind = "folder" if entry.is_folder else "file"
         given = event.copy.mode
         mode = self.context.mode(name) if given is None else given if isinstance(given, int) else None
@@ -200,7 +203,7 @@ class View:
         inside = relative(path, event.target)
         if inside is None:
             above = relative(event.target, path) is not None
-            return _above(path, "0", event.cause) if above and path != "/" else None
+            return _above(path, event.owner, event.cause) if above and path != "/" else None
         if event.view is None:
             return Unknown(f"nobody can look into what {event.target} is copied from")
         origin = posixpath.join(event.path, inside) if inside else event.path
@@ -209,6 +212,8 @@ class View:
             file = event.view.find(event.path)
             if isinstance(file, Node) and file.kind != "folder":
                 found = file
+        if isinstance(found, Node) and found.kind == "folder" and not inside and path != "/":
+            return _above(path, event.owner, event.cause)._replace(origin=found.origin)
         if isinstance(found, Node):
             owner = found.owner if event.keeps_owner else event.owner
             return found._replace(path=path, owner=owner, cause=event.cause, target=None)

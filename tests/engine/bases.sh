@@ -4,11 +4,12 @@
 #
 #   bases.sh [--registry] [REFERENCE...]
 #
-#   REFERENCE     debian:bookworm*, python:3.11* or nvidia/cuda:12.4.1-{base,runtime,cudnn-runtime}-ubuntu22.04;
-#                 without one, those that the tests and the contexts of fixtures/ name
+#   REFERENCE     debian:bookworm*, python:3.11*, python:3.13* or
+#                 nvidia/cuda:12.4.1-{base,runtime,cudnn-runtime}-ubuntu22.04;
+#                 without one, those that the tests, the contexts of fixtures/ and the proofs of rules name
 #   --registry    push them to the registry that registry.sh starts
 #
-# A stand-in says so: its label mllint.standin is debian, python or cuda. Its Python is not the patch release of the tag;
+# A stand-in says so by its label mllint.standin. Its Python is not the patch release of the tag;
 # the variable PYTHON_VERSION of the image tells which it is. Making stand-ins takes root on Debian; they are kept in
 # ${XDG_CACHE_HOME:-~/.cache}/mllint/engine, from where an engine loads them in seconds.
 set -euo pipefail
@@ -17,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/mllint/engine
 registry=127.0.0.1:5000
 authorities=/etc/ssl/certs/ca-certificates.crt
-standins=(mllint-standin/debian mllint-standin/python mllint-standin/cuda)
+standins=(debian python python3.13 cuda)
 
 fail() {
     echo "bases.sh: $1" >&2
@@ -29,12 +30,20 @@ references_of_tests() {
     echo python:3.11-slim-bookworm
     echo nvidia/cuda:12.4.1-base-ubuntu22.04
     sed -nE 's/^[Ff][Rr][Oo][Mm] ((python:3\.11|nvidia\/cuda:12\.4\.1-)[^ @]*).*/\1/p' "$here"/../../fixtures/inference/*/*/*/Dockerfile
+    # An example of a rule is a proof where a fence says what an engine shows of it.
+    awk '
+        FNR == 1 || /^##/ { references = ""; is_proof = 0 }
+        /^FROM [^ ]*:/ { references = references $2 "\n" }
+        /^```text engine$/ { is_proof = 1 }
+        /^```$/ && is_proof { printf "%s", references; references = "" }
+    ' "$here"/../../rules/*/*.md
 }
 
 kind_of() {
     case $1 in
         debian:bookworm*) echo debian ;;
         python:3.11*) echo python ;;
+        python:3.13*) echo python3.13 ;;
         nvidia/cuda:12.4.1-base-ubuntu22.04 | nvidia/cuda:12.4.1-*runtime-ubuntu22.04) echo cuda ;;
         *) fail "$1 cannot be pulled, and there is no stand-in for it" ;;
     esac
@@ -85,7 +94,7 @@ nature() {
 }
 
 make_standins() {
-    local archive=$cache/standins-$edition.tar standin
+    local archive=$cache/standins-$edition.tar standin of
     if [ -f "$archive" ]; then
         docker load --quiet --input "$archive" >/dev/null
         return
@@ -99,12 +108,16 @@ make_standins() {
     cp "$authorities" "$context/ca-certificates.crt"
     configuration_of_pip >"$context/pip.conf"
     for standin in "${standins[@]}"; do
-        docker build --quiet --file "$here/standins.Dockerfile" --target "${standin#*/}" \
-            --label "mllint.standin.edition=$edition" --tag "$standin" "$context" >/dev/null
+        case $standin in
+            python3.13) of=(--target python --build-arg SUITE=trixie --build-arg VERSION=3.13.5) ;;
+            *) of=(--target "$standin") ;;
+        esac
+        docker build --quiet --file "$here/standins.Dockerfile" "${of[@]}" \
+            --label "mllint.standin.edition=$edition" --tag "mllint-standin/$standin" "$context" >/dev/null
     done
     mkdir -p "$cache"
     rm -f "$cache"/standins-*
-    docker save --output "$archive.part" "${standins[@]}"
+    docker save --output "$archive.part" "${standins[@]/#/mllint-standin/}"
     mv "$archive.part" "$archive"
 }
 

@@ -11,28 +11,36 @@ ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LABEL mllint.standin=debian
 CMD ["bash"]
 
-# python:3.11-slim-bookworm: Debian's Python, moved to where the official image has its own.
+# python:3.11-slim-bookworm: Debian's Python, moved to where the official image has its own. Another SUITE of Debian gives
+# another VERSION, and the C library that it needs.
 FROM debian AS python
-ENV PATH=/usr/local/bin:$PATH LANG=C.UTF-8 PYTHON_VERSION=3.11.2
+ARG SUITE=bookworm VERSION=3.11.2
+ENV PATH=/usr/local/bin:$PATH LANG=C.UTF-8 PYTHON_VERSION=$VERSION
 RUN <<END
 set -eu
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
+minor=${VERSION%.*}
+sed -i "s/ bookworm / $SUITE /" /etc/apt/sources.list
 apt-get update -qq
-apt-get install -qq --yes --no-install-recommends netbase tzdata python3.11-venv >/dev/null
+apt-get install -qq --yes --no-install-recommends netbase tzdata "python$minor-venv" >/dev/null
 rm -rf /var/lib/apt/lists/*
 
-mv /usr/bin/python3.11 /usr/local/bin/
-rm -rf /usr/local/lib/python3.11
-mv /usr/lib/python3.11 /usr/local/lib/
-ln -s python3.11 /usr/local/bin/python3
+mv "/usr/bin/python$minor" /usr/local/bin/
+rm -rf "/usr/local/lib/python$minor"
+mv "/usr/lib/python$minor" /usr/local/lib/
+ln -s "python$minor" /usr/local/bin/python3
 ln -s python3 /usr/local/bin/python
-cd /usr/local/lib/python3.11
-rm EXTERNALLY-MANAGED sitecustomize.py _distutils_system_mod.py
+cd "/usr/local/lib/python$minor"
+rm -f EXTERNALLY-MANAGED sitecustomize.py _distutils_system_mod.py
 # Debian installs to dist-packages. The schemes of upstream are there too; the search path is compiled into the program.
-sed -i "s/prefix_scheme = '\(posix_local\|deb_system\)'/prefix_scheme = 'posix_prefix'/" sysconfig.py
+schemes=sysconfig.py
+[ -f $schemes ] || schemes=sysconfig/__init__.py
+sed -i "s/prefix_scheme = '\(posix_local\|deb_system\)'/prefix_scheme = 'posix_prefix'/" $schemes
 mkdir -p dist-packages site-packages
-echo "import site; site.addsitedir('/usr/local/lib/python3.11/site-packages')" >dist-packages/site-packages.pth
-set -- /usr/share/python-wheels/pip-*.whl /usr/share/python-wheels/setuptools-*.whl
+echo "import site; site.addsitedir('/usr/local/lib/python$minor/site-packages')" >dist-packages/site-packages.pth
+set -- /usr/share/python-wheels/pip-*.whl
+# The official images have no setuptools since Python 3.12.
+[ "$minor" != 3.11 ] || set -- "$1" /usr/share/python-wheels/setuptools-*.whl
 PYTHONPATH=$1 python -m pip install --quiet --no-index --no-cache-dir --no-compile --root-user-action=ignore "$@"
 find /usr/local/lib -name __pycache__ -type d -prune -exec rm -rf {} +
 [ "$(python --version)" = "Python $PYTHON_VERSION" ]

@@ -1,5 +1,5 @@
 """ML1: what an image starts from."""
 
-from mllint.checks.base_image import pinning, python, tags
+from mllint.checks.base_image import arguments, devel, pinning, python, tags
 
-__all__ = ["pinning", "python", "tags"]
+__all__ = ["arguments", "devel", "pinning", "python", "tags"]

@@ -92,6 +92,9 @@ def _of_stage(stage: Stage, tag_of: TagOf) -> list[tuple[frozenset[str], Edit]] 
 def _changes(old: str, new: str) -> Iterator[tuple[Span, str]]:
     """What to write over which part of a tag, part by part as dashes divide it, and what to put behind it."""
     before, after = old.split("-"), new.split("-")
+    if len(after) < len(before):
+        yield _fewer(before, after)
+        return
     at = 0
     for part, text in zip(before, after, strict=False):
         if part != text:
@@ -99,6 +102,17 @@ def _changes(old: str, new: str) -> Iterator[tuple[Span, str]]:
         at += len(part) + 1
     if len(after) > len(before):
         yield Span(len(old), len(old)), "".join(f"-{part}" for part in after[len(before) :])
+
+
+def _fewer(before: list[str], after: list[str]) -> tuple[Span, str]:
+    """What to write in the place of the parts that a shorter tag does not share."""
+    # One part stays on either side, so that no dash is left over.
+    head = next((at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), len(after) - 1)
+    pairs = zip(reversed(before[head:]), reversed(after[head + 1 :]), strict=False)
+    tail = next((at for at, (old, new) in enumerate(pairs) if old != new), len(after) - head - 1)
+    start = len("-".join(before[:head])) + bool(head)
+    old = "-".join(before[head : len(before) - tail])
+    return Span(start, start + len(old)), "-".join(after[head : len(after) - tail])
 
 
 def _pieces(stage: Stage) -> list[_Piece] | None:

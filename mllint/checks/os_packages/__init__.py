@@ -1,5 +1,5 @@
 """DF2: the packages of the operating system."""
 
-from mllint.checks.os_packages import lists
+from mllint.checks.os_packages import lists, names
 
-__all__ = ["lists"]
+__all__ = ["lists", "names"]

@@ -124,7 +124,7 @@ def is_public(stage: Stage, install: Install) -> bool:
     if _OTHER_INDEX & read.options or any(install.variable(name) for name in _VARIABLES):
         return False
     steps = (*stage.steps_before(install.step), install.step)
-    return not any(configures_pip(stage, step) for step in steps) and not _is_configured_for_uv(stage, install)
+    return not any(configures_pip(stage, step) for step in steps) and not is_configured_for_uv(stage, install)
 
 
 def is_public_alone(file: RequirementsFile) -> bool:
@@ -146,7 +146,7 @@ def configures_pip(stage: Stage, step: Step) -> bool:
     return any(match.name in ("pip.conf", ".pip", "uv.toml") for match in matches)
 
 
-def _is_configured_for_uv(stage: Stage, install: Install) -> bool:
+def is_configured_for_uv(stage: Stage, install: Install) -> bool:
     """uv reads the settings of the project that it is called in."""
     if tool(install) != "uv":
         return False

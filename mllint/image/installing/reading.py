@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.image.installing import foreign
 from mllint.image.installing.indexed import view_at
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
@@ -133,7 +134,9 @@ class _Reader:
             if isinstance(line, Include | Constraint):
                 yield from self.included(path, line, place)
             elif isinstance(line, Editable | Requirement) and line.url and not _may_be_left_out(line):
-                yield from self.local(line.url, self.install.span, place)
+                named = foreign.path(line)
+                if named is None or not foreign.is_foreign(named, self.view, self.install.step.mounts):
+                    yield from self.local(line.url, self.install.span, place)
 
     def requirements(self, path: str) -> RequirementsFile | None:
         found = self.find(path)

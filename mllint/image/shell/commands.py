@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mllint.image.stage import State
     from mllint.sources.dockerfile import Instruction
 
-_QUESTIONS = frozenset({"[", "[[", "test", "command", "which", "type", "hash", "grep", "id", "getent", "dpkg"})
+QUESTIONS = frozenset({"[", "[[", "test", "command", "which", "type", "hash", "grep", "id", "getent", "dpkg"})
 _ENDS = frozenset({"exit", "return", "false"})
 _MAX_ROUNDS = 100
 
@@ -308,7 +308,7 @@ def _ends(node: Node) -> bool:
 
 def _asks(node: Node) -> bool:
     """Whether it only looks whether something is so."""
-    return isinstance(node, Command) and node.name in _QUESTIONS
+    return isinstance(node, Command) and node.name in QUESTIONS
 
 
 def inner_start(word: Word) -> int:

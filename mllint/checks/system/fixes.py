@@ -1,6 +1,7 @@
 """Repairs of a RUN that uses what is not there: the package that brings it, in front of the use."""
 
 import re
+from collections.abc import Sequence
 
 from mllint import facts
 from mllint.checks import placing
@@ -15,27 +16,51 @@ from mllint.sources.text import Span
 _MANAGERS = {"debian": "apt", "ubuntu": "apt", "alpine": "apk", "wolfi": "apk"}
 _TRUSTING = frozenset({"curl", "git", "wget"})
 _CERTIFICATES = "update-ca-certificates"
+_WORK = ("COPY", "RUN", "WORKDIR")
 _ROOT = ("root", "0", "")
 
 
 def installed(stage: Stage, step: Step, program: str, at: int) -> Fix | None:
     """The package of a program added to the last call that installs some in front of an offset, else in a RUN above."""
-    family = stage.root.base.family or ""
-    package = _package(stage, family, program)
-    manager = _MANAGERS.get(family)
-    if package is None or manager is None or step.trigger is not None or not _is_root(step):
+    package = _package(stage, stage.root.base.family or "", program)
+    if package is None:
+        return None
+    # Without it they trust nobody; apt only recommends it.
+    is_needed = package in _TRUSTING and programs.program(stage.view_before(step), _CERTIFICATES, None) is None
+    return with_packages(stage, step, ["ca-certificates", package] if is_needed else [package], at)
+
+
+def at_step(stage: Stage, step: Step | None, packages: Sequence[str]) -> Fix | None:
+    """Packages that a stage needs at its end for what a step of its own, or one of another stage, installs."""
+    own = next((each for each in stage.steps if each is step), None)
+    own = own or next((each for each in stage.steps if each.instruction.keyword in _WORK), None)
+    if own is None:
+        return None
+    start = own.instruction.span.start
+    is_behind = any(call.manager.name == _MANAGERS.get(stage.root.base.family or "") for call in _calls(stage, start))
+    return with_packages(stage, own, list(packages), start if is_behind else len(stage.build.source.text))
+
+
+def with_packages(stage: Stage, step: Step, packages: list[str], at: int) -> Fix | None:
+    """Packages of the operating system added to the last call that installs some in front of an offset, else in a RUN
+    above a step."""
+    manager = _MANAGERS.get(stage.root.base.family or "")
+    if manager is None or step.trigger is not None or not _is_root(step):
         return None
     calls = [call for each in stage.steps if each.trigger is None for call in each.installs]
     calls = [call for call in calls if call.manager.name == manager]
-    if any(word.value == package for call in calls for word in call.operands):
+    if any(word.value == packages[-1] for call in calls for word in call.operands):
         # It comes too late: to move it is more than an insertion.
         return None
-    before = [call for call in calls if call.span.end <= at and call.is_certain]
-    # Without it they trust nobody; apt only recommends it.
-    is_needed = package in _TRUSTING and programs.program(stage.view_before(step), _CERTIFICATES, None) is None
-    packages = ["ca-certificates", package] if is_needed else [package]
+    before = [call for call in _calls(stage, at) if call.manager.name == manager]
     edit = _among_words(stage, before[-1], packages) if before else _above(stage, step, manager, packages)
     return Fix("unsafe", f"install {' and '.join(packages)}", (edit,)) if edit is not None else None
+
+
+def _calls(stage: Stage, at: int) -> list[Install]:
+    """What surely installs in front of an offset."""
+    calls = (call for each in stage.steps if each.trigger is None for call in each.installs)
+    return [call for call in calls if call.span.end <= at and call.is_certain]
 
 
 def _package(stage: Stage, family: str, program: str) -> str | None:

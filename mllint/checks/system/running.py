@@ -1,9 +1,10 @@
-"""ML9: libraries and programs that packages and commands need."""
+"""ML901: programs that a RUN runs."""
 
 import posixpath
 from collections.abc import Iterator
 
-from mllint.checks import check, system_fixes
+from mllint.checks import check
+from mllint.checks.system import fixes
 from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image import programs
 from mllint.image.interpreter import is_python_program
@@ -47,8 +48,8 @@ def run_tool_missing(stage: Stage) -> Iterator[Finding]:
 
 def _fix(stage: Stage, step: Step, use: Use, name: str) -> Fix | None:
     if name == "sudo":
-        return system_fixes.without_sudo(stage, use)
-    return system_fixes.installed(stage, step, name, use.executed.command.span.start)
+        return fixes.without_sudo(stage, use)
+    return fixes.installed(stage, step, name, use.executed.command.span.start)
 
 
 def _is_for_python(use: Use, name: str) -> bool:
@@ -95,7 +96,7 @@ def _shell(stage: Stage, step: Step, seen: set[str]) -> Iterator[Finding]:
         where = Location(stage.build.source, word.span if word is not None else instruction.span)
         found = _running(stage, where, shell, Absence(absence.is_verified(view, plain)))
         is_own = word is not None and word.text in (f"/bin/{plain}", plain)
-        yield found._replace(fix=system_fixes.installed(stage, step, plain, instruction.span.start) if is_own else None)
+        yield found._replace(fix=fixes.installed(stage, step, plain, instruction.span.start) if is_own else None)
 
 
 def _fetching(stage: Stage, use: Use, seen: set[str]) -> Iterator[Finding]:

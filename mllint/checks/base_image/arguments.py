@@ -1,0 +1,76 @@
+"""ML104: a base that only whoever builds can name."""
+
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.checks.base_image.pinning import is_first_use
+from mllint.findings import Finding, Location, Related
+from mllint.image.build import Build
+from mllint.image.expansion import expand
+from mllint.image.stage import Stage
+from mllint.image.values import Unknown, Value
+from mllint.patterns import regex
+from mllint.sources import reference
+from mllint.sources.reference import Reference
+from mllint.sources.words import Word
+
+_VARIABLE = regex(r"\$\{?(\w+)")
+_ALONE = regex(r"[\"']?\$(?:\w+|\{\w+\})[\"']?")
+# Set by BuildKit itself, also where nothing declares them.
+_PREDEFINED = regex(r"(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT|STAGE)")
+
+
+@check("ML104")
+def base_arg_without_default(stage: Stage) -> Iterator[Finding]:
+    """A FROM that names no image unless a build argument is given."""
+    build = stage.build
+    if not stage.instruction.words or not is_first_use(stage):
+        return
+    word = stage.instruction.words[0]
+    values, declared = _without_arguments(build)
+    missing = list(_missing(word.text, values, declared))
+    name = expand(word.text, values, build.dockerfile.escape)
+    if not missing or isinstance(name, Unknown) or isinstance(reference.parse(name), Reference):
+        return
+    related = [Related(Location(build.source, declared[each].span), "its ARG") for each in missing if each in declared]
+    verb = "have" if len(missing) > 1 else "has"
+    why = f"{verb} no default" if related else "is declared by no ARG above the first FROM"
+    outcome = "docker build fails without --build-arg" if related else "docker build fails"
+    message = f"{word.text} names no image, as {' and '.join(missing)} {why}: {outcome}"
+    repair = f"write the default that a plain build is to use above the first FROM: ARG {missing[0]}=..."
+    # An image whose base is nothing but an argument is made to be put on any.
+    is_strict = bool(related) and _ALONE.fullmatch(word.text) is not None
+    yield Finding(Location(build.source, word.span), message, repair, tuple(related), is_strict=is_strict)
+
+
+def _missing(text: str, values: dict[str, Value], declared: dict[str, Word]) -> Iterator[str]:
+    """The arguments without a value that a text rests on, also by way of the defaults of others."""
+    for name in dict.fromkeys(_VARIABLE.findall(text)):
+        default = declared[name].text.partition("=")[2] if name in declared else ""
+        if "$" in default and name not in default:
+            yield from _missing(default, values, declared)
+        elif values.get(name, "") == "" and not _PREDEFINED.fullmatch(name):
+            yield name
+
+
+def _without_arguments(build: Build) -> tuple[dict[str, Value], dict[str, Word]]:
+    """The variables of a FROM where nobody gives any but those of the configuration and of compose files, and their
+    declarations."""
+    services = (service.build for service in build.services if service.build is not None)
+    given = {each.name for service in services for each in service.args}
+    names = _VARIABLE.findall(build.source.text)
+    values: dict[str, Value] = {name: Unknown(f"BuildKit sets {name}") for name in names if _PREDEFINED.fullmatch(name)}
+    values |= build.settings.build_args
+    declared: dict[str, Word] = {}
+    for instruction in build.dockerfile.instructions:
+        if instruction.keyword == "FROM":
+            break
+        for word in instruction.words if instruction.keyword == "ARG" else ():
+            name, _, text = word.text.partition("=")
+            declared[name] = word
+            if name not in build.settings.build_args:
+                is_given = name in given or _PREDEFINED.fullmatch(name)
+                values[name] = (
+                    Unknown(f"{name} is given") if is_given else expand(text, values, build.dockerfile.escape)
+                )
+    return values, declared

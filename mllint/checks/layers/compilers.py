@@ -1,0 +1,100 @@
+"""Rules about tools of the build that stay in the image."""
+
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.edits import delete
+from mllint.findings import Finding, Fix, Location
+from mllint.image.compiling import Compiling, compiling, is_for_development, is_service
+from mllint.image.packages import Install
+from mllint.image.stage import Stage, Step
+from mllint.patterns import regex
+from mllint.sources.shell_tree import Word
+from mllint.sources.text import Source, Span
+
+_COMPILERS = regex(
+    r"build-essential|build-base|base-devel|(?:gcc|g\+\+|clang|gfortran)(?:-[\d.]+)?|gcc-c\+\+|gcc-toolset-\d+|cargo|rustc"
+    r"|cmake|ninja-build|nvidia-cuda-toolkit|cuda-(?:toolkit|nvcc|compiler)-\d+-\d+"
+)
+_MANAGERS = frozenset({"apt", "apk", "dnf", "zypper"})
+_REMOVES = frozenset({"purge", "remove", "autoremove", "del", "erase", "autopurge"})
+
+
+@check("ML404")
+def compiler_left_in_final_stage(stage: Stage) -> Iterator[Finding]:
+    """Compilers are installed in the stage that the image is made of, and stay."""
+    final = stage.build.final
+    if (
+        final is None
+        or not stage.is_in_image
+        or is_for_development(final)
+        or stage.root.base.program("gcc") == "present"
+    ):
+        return
+    found = compiling(stage.build)
+    if found.at_run is not None:
+        return
+    for step in stage.steps:
+        left = [(call, word) for call in step.installs for word in _compilers(call) if not _removes(step, call, word)]
+        if left:
+            yield _left(stage, final, found, left)
+
+
+def _compilers(install: Install) -> list[Word]:
+    if install.manager.name not in _MANAGERS or not install.is_certain:
+        return []
+    return [word for word in install.operands if _COMPILERS.fullmatch(word.value.partition("=")[0])]
+
+
+def _removes(step: Step, install: Install, word: Word) -> bool:
+    """Whether a later command of the same RUN removes it, by its name or by that of its group."""
+    names = {word.value.partition("=")[0], *(each.value for each in install.values("-t", "--virtual"))}
+    at = next(index for index, each in enumerate(step.commands) if each is install.executed)
+    for each in step.commands[at + 1 :]:
+        removed = {argument.rstrip("*-") for argument in each.arguments}
+        if not _REMOVES.isdisjoint(each.arguments) and (names & {*each.arguments} or removed & names):
+            return True
+    return False
+
+
+def _left(stage: Stage, final: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> Finding:
+    words = [word for _, word in left]
+    names = " and ".join(dict.fromkeys(word.value.partition("=")[0] for word in words))
+    verb = "stay" if " and " in names else "stays"
+    message = f"{names} {verb} in the image: build tools that nothing uses once it is built"
+    repair = "install what needs them in a builder stage and copy the result, or purge them at the end of this RUN"
+    fix = None
+    is_strict = found.may_run or not is_service(final)
+    if found.is_known and not found.at_build:
+        repair = "leave them out, as nothing here is known to compile"
+        fix = None if is_strict else _without(stage.build.source, left)
+    return Finding(Location(stage.build.source, words[0].span), message, repair, fix=fix, is_strict=is_strict)
+
+
+def _without(source: Source, left: list[tuple[Install, Word]]) -> Fix | None:
+    """The calls without these packages; None where one installs nothing else, or a name is not written out."""
+    words = [word for _, word in left]
+    if any(all(word in words for word in install.operands) for install, _ in left):
+        return None
+    if any(source.slice(word.span) != word.value or install.step.trigger is not None for install, word in left):
+        return None
+    rooms = [_room(source, word) for word in words]
+    if None in rooms:
+        return None
+    names = " and ".join(dict.fromkeys(word.value for word in words))
+    edits = dict.fromkeys(delete(source, room) for room in rooms if room is not None)
+    return Fix("unsafe", f"leave {names} out", tuple(edits))
+
+
+def _room(source: Source, word: Word) -> Span | None:
+    """A word with the blank in front of it, or with its line where it has one of its own; None where that line has a
+    comment above, or is the last of the call."""
+    number = source.position(word.span.start)[0]
+    line = source.line_span(number)
+    front, behind = source.text[line.start : word.span.start], source.text[word.span.end : line.end]
+    if front.strip():
+        return Span(line.start + len(front.rstrip()), word.span.end)
+    above = source.slice(source.line_span(number - 1))
+    if behind.strip() not in ("\\", "`") or above.lstrip().startswith("#"):
+        return None
+    return Span(line.start, source.line_starts[number])

@@ -1,0 +1,50 @@
+"""ML607: releases that do not work together."""
+
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.checks.requirements.calls import place_of, uses_of
+from mllint.engine import Requirements, Use
+from mllint.findings import Finding, Location, Related, Severity
+from mllint.image.installing import indexed
+from mllint.image.installing.clashing import Clash, clashes
+from mllint.image.stage import Stage
+
+
+@check("ML607")
+def known_bad_combination(subject: Stage | Requirements) -> Iterator[Finding]:
+    """Pins of one call that shut each other out, or break each other in the running service."""
+    seen = set()
+    for use in uses_of(subject):
+        if not indexed.is_public(use.stage, use.install):
+            continue
+        files = [file.source for file in use.read.files.values()]
+        for each in clashes(use.stage, use.install):
+            source = each.pin.source
+            is_own = source is subject.file.source if isinstance(subject, Requirements) else source not in files
+            if is_own and (each.pin, each.other) not in seen:
+                seen.add((each.pin, each.other))
+                yield _finding(use, each)
+
+
+def _finding(use: Use, each: Clash) -> Finding:
+    where, call = place_of(use, each.pin)
+    pin, tool = f"{each.pin.name} {each.pin.version}", indexed.tool(use.install)
+    fails = f"{tool} finds no releases that fit together and the build fails"
+    beside = (
+        f"{each.other} {each.beside.version}" if each.beside and each.beside.version else f"the newest {each.other}"
+    )
+    repair = f"change one of the two pins, {each.pin.name} or {each.other}"
+    if each.requirement is not None:
+        message = f"{pin} requires {each.requirement}, and {beside} is pinned beside it: {fails}"
+    elif each.row["effect"] == "resolve":
+        message = f"{pin} and {beside} ask for different releases of {each.row['over']}: {fails}"
+    else:
+        message = f"{pin} does not work with {beside}, which comes with it: {each.row['says']}"
+        repair = f"ask for {each.row['repair']} too, or take a newer {each.pin.name}"
+    related = [Related(Location(each.beside.source, each.beside.span), "the other one")] if each.beside else []
+    # What else comes along may hold the newest back.
+    is_open = each.beside is None or each.beside.version is None
+    is_mild = is_open or (bool(each.row) and each.row["status"] != "verified")
+    severity = Severity.WARNING if is_mild else None
+    return Finding(where, message, repair, (*related, *((call,) if call else ())), severity=severity)

@@ -1,0 +1,58 @@
+"""ML608: wheels built for NumPy 1 beside NumPy 2."""
+
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.checks.requirements.calls import place_of, uses_of
+from mllint.edits import insert, newline
+from mllint.engine import Requirements, Use
+from mllint.findings import Finding, Fix, Severity
+from mllint.image.installing.numpy_abi import Broken, broken
+from mllint.image.stage import Stage
+
+
+@check("ML608")
+def numpy2_abi_break(subject: Stage | Requirements) -> Iterator[Finding]:
+    """A release from before NumPy 2, where nothing holds NumPy below 2."""
+    seen = set()
+    for use in uses_of(subject):
+        files = [file.source for file in use.read.files.values()]
+        for each in broken(use.stage, use.install):
+            source = each.asked.source
+            is_own = source is subject.file.source if isinstance(subject, Requirements) else source not in files
+            if is_own and each.asked not in seen:
+                seen.add(each.asked)
+                yield _finding(use, each)
+
+
+def _finding(use: Use, each: Broken) -> Finding:
+    where, other = place_of(use, each.asked)
+    release = f"{each.asked.name} {each.asked.version}"
+    beside = f"numpy {each.numpy} is installed beside it" if each.is_pinned else "nothing here holds numpy below 2"
+    is_sure = each.is_verified and each.is_certain
+    return Finding(
+        where,
+        f"{release} is built for NumPy 1, and {beside}: importing it fails",
+        "ask for numpy<2 too, or take a newer release",
+        (other,) if other else (),
+        fix=_fix(use, each),
+        severity=None if is_sure else Severity.WARNING,
+        is_strict=not each.is_certain,
+    )
+
+
+def _fix(use: Use, each: Broken) -> Fix | None:
+    """NumPy 1 on a line of its own below the one that needs it."""
+    source = each.asked.source
+    is_file = source is not use.stage.build.source and not source.path.endswith(".toml")
+    first, last = (source.position(at)[0] for at in each.asked.span)
+    if each.older is None or not is_file or first != last or "numpy" in _names(use):
+        return None
+    pin, end = f"numpy=={each.older}", newline(source)
+    if last < len(source.line_starts):
+        return Fix("unsafe", f"pin {pin}", (insert(source, source.line_starts[last], f"{pin}{end}"),))
+    return Fix("unsafe", f"pin {pin}", (insert(source, len(source.text), f"\n{pin}"),))
+
+
+def _names(use: Use) -> set[str | None]:
+    return {line.key for _, line in use.read.lines()}

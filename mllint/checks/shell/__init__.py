@@ -1,0 +1,5 @@
+"""DF3: shell in RUN."""
+
+from mllint.checks.shell import lost, masking, redirecting
+
+__all__ = ["lost", "masking", "redirecting"]
