@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source
 
 
+def newline(source: Source) -> str:
+    """The line end of a file: that of its first line, a line feed where it has only one."""
+    end = source.text.find("\n")
+    return "\r\n" if end > 0 and source.text[end - 1] == "\r" else "\n"
+
+
 def replace(source: Source, span: Span, text: str) -> Edit:
     """Put a text in the place of a span; line feeds in it become the line ends of the file."""
-    return Edit(Location(source, span), text.replace("\n", _newline(source)))
+    return Edit(Location(source, span), text.replace("\n", newline(source)))
 
 
 def insert(source: Source, at: int, text: str) -> Edit:
@@ -63,9 +69,3 @@ def _below(source: Source, line: int, lines: Sequence[str]) -> tuple[int, str]:
         return source.line_starts[line], "".join(f"{each}\n" for each in lines)
     # The last line has no end of its own.
     return len(source.text), "".join(f"\n{each}" for each in lines)
-
-
-def _newline(source: Source) -> str:
-    """The line end of a file: that of its first line, a line feed where it has only one."""
-    end = source.text.find("\n")
-    return "\r\n" if end > 0 and source.text[end - 1] == "\r" else "\n"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mllint.checks import check
-from mllint.checks.layers.moving import block
+from mllint.checks.moving import block
 from mllint.edits import replace
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.paths import UNKNOWN_FOLDER, joined
