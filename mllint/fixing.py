@@ -244,9 +244,11 @@ def _harm(before: _Looked, after: _Looked, contents: Contents) -> str | None:
     added = [key for key in new if new[key] > old[key]]
     if not added:
         return None
-    rule, path_name = min(added)
-    finding = next(each for each in after.report.findings if _counts_as(each) == (rule, path_name))
-    return f"it would bring {rule} at {path_name}:{finding.location.start[0]}: {finding.message}"
+    known = {finding.message for finding in before.report.findings}
+    new_ones = [finding for finding in after.report.findings if _counts_as(finding) in added]
+    finding = next((each for each in new_ones if each.message not in known), new_ones[0])
+    place = f"{finding.location.path}:{finding.location.start[0]}"
+    return f"it would bring {finding.rule.id if finding.rule else ''} at {place}: {finding.message}"
 
 
 def _counted(report: Report) -> Counter[tuple[str, str]]:

@@ -19,7 +19,7 @@ _IMAGES = ("nvidia/cuda", "nvcr.io/nvidia/cuda", "pytorch/pytorch")
 @check("ML105")
 def devel_base_in_final_stage(stage: Stage) -> Iterator[Finding]:
     """The image is made from a -devel base, and nothing compiles while it runs."""
-    if not stage.is_final or is_for_development(stage):
+    if not stage.is_final or is_for_development(stage) or not is_service(stage):
         return
     root, base = stage.root, stage.root.base.reference
     if base is None or common_name(base) not in _IMAGES or "devel" not in (base.tag or "").split("-"):
@@ -37,7 +37,7 @@ def devel_base_in_final_stage(stage: Stage) -> Iterator[Finding]:
     word = root.instruction.words[0]
     where = Location(stage.build.source, word.span)
     related = tuple(defaults(root, word.text))
-    yield Finding(where, message, repair, related, fix, is_strict=not is_service(stage))
+    yield Finding(where, message, repair, related, fix)
 
 
 def _runtime(base: Reference) -> str:

@@ -32,12 +32,12 @@ def compiler_left_in_final_stage(stage: Stage) -> Iterator[Finding]:
     ):
         return
     found = compiling(stage.build)
-    if found.at_run is not None:
+    if found.at_run is not None or found.may_run or not is_service(final):
         return
     for step in stage.steps:
         left = [(call, word) for call in step.installs for word in _compilers(call) if not _removes(step, call, word)]
         if left:
-            yield _left(stage, final, found, left)
+            yield _left(stage, found, left)
 
 
 def _compilers(install: Install) -> list[Word]:
@@ -57,18 +57,17 @@ def _removes(step: Step, install: Install, word: Word) -> bool:
     return False
 
 
-def _left(stage: Stage, final: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> Finding:
+def _left(stage: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> Finding:
     words = [word for _, word in left]
     names = " and ".join(dict.fromkeys(word.value.partition("=")[0] for word in words))
     verb = "stay" if " and " in names else "stays"
-    message = f"{names} {verb} in the image: build tools that nothing uses once it is built"
+    message = f"{names} {verb} in the image: build tools that nothing is known to use once it is built"
     repair = "install what needs them in a builder stage and copy the result, or purge them at the end of this RUN"
     fix = None
-    is_strict = found.may_run or not is_service(final)
     if found.is_known and not found.at_build:
         repair = "leave them out, as nothing here is known to compile"
-        fix = None if is_strict else _without(stage.build.source, left)
-    return Finding(Location(stage.build.source, words[0].span), message, repair, fix=fix, is_strict=is_strict)
+        fix = _without(stage.build.source, left)
+    return Finding(Location(stage.build.source, words[0].span), message, repair, fix=fix)
 
 
 def _without(source: Source, left: list[tuple[Install, Word]]) -> Fix | None:

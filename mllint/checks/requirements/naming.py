@@ -16,6 +16,7 @@ from mllint.sources.requirements import normalised
 from mllint.sources.text import Span
 
 _NAME = regex(r"[\w.-]*\w")
+_FAILS_SINCE = "3.11"
 # Who sets it wants the stub.
 _ALLOWS_STUB = "SKLEARN_ALLOW_DEPRECATED_SKLEARN_PACKAGE_INSTALL"
 
@@ -24,32 +25,43 @@ _ALLOWS_STUB = "SKLEARN_ALLOW_DEPRECATED_SKLEARN_PACKAGE_INSTALL"
 def import_name_as_package(subject: Stage | Requirements) -> Iterator[Finding]:
     """A name that something is imported by, asked for as if it were the distribution."""
     asked = list(wishes(subject))
+    names = {each.asked.name for each in asked}
     seen = set()
     for wish in asked:
         row = next(iter(facts.by("import_names", "name").get(wish.asked.name, ())), None)
-        if row is None or wish.asked in seen or _works(row, wish):
+        if row is None or wish.asked in seen or _works(row, wish, names):
             continue
         seen.add(wish.asked)
         where, other = wish.place
         message, repair = _said(row, wish)
         is_hint = row["effect"] in ("backport", "forwards")
-        doubt = Severity.WARNING if row["status"] != "verified" else None
+        may_pass = _may_pass(row, wish)
+        doubt = Severity.WARNING if row["status"] != "verified" or may_pass else None
         yield Finding(
             where,
             message,
             repair,
             (other,) if other else (),
-            fix=_fix(row, wish, {each.asked.name for each in asked}),
+            fix=_fix(row, wish, names),
             severity=Severity.INFO if is_hint else doubt,
-            is_strict=row["effect"] == "forwards",
+            is_strict=row["effect"] == "forwards" or may_pass,
         )
 
 
-def _works(row: Mapping[str, str], wish: Wish) -> bool:
+def _may_pass(row: Mapping[str, str], wish: Wish) -> bool:
+    """Whether the pip of the image may be one that steps back to an empty release instead of failing, as some of 2020
+    and 2021 do (tried with pip 20.3.4, 21.2.4 and 21.3.1); none that runs on Python 3.11 is."""
+    is_old = wish.minor is None or version_of(wish.minor) < version_of(_FAILS_SINCE)
+    return "steps_back" in row and wish.asked.version is None and is_old
+
+
+def _works(row: Mapping[str, str], wish: Wish, asked: set[str]) -> bool:
     """Whether the name gives what is meant, or nobody knows."""
     each = wish.asked
     if row["effect"] == "backport":
         return wish.minor is None or version_of(wish.minor) < version_of(row["since"])
+    if row["effect"] == "forwards":
+        return row["meant"] in asked
     if row["effect"] != "refuses":
         return False
     if wish.use is not None and wish.use.install.variable(_ALLOWS_STUB):
@@ -78,6 +90,8 @@ def _said(row: Mapping[str, str], wish: Wish) -> tuple[str, str]:
             return f"{name} is an empty package that brings {row['meant']} in any release", f"write {row['meant']}"
         case "absent":
             effect = f"is not on the package index: {wish.tool} finds no matching distribution and the build fails"
+        case _ if _may_pass(row, wish):
+            effect = "on the package index is a stub: pip ends with an error, or installs an empty release of it"
         case _:
             effect = "on the package index is a stub whose installation ends with an error: the build fails"
     return f"{name} {effect}", f"write {row['meant']}"

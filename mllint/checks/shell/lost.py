@@ -22,7 +22,6 @@ _ENVIRONMENTS = {"conda": ("activate",), "mamba": ("activate",), "micromamba": (
 # Scripts that only set variables, by how they are commonly called; any other may do more than that. Those of virtual
 # environments are the concern of ML313.
 _SETTING_SCRIPT = regex(r"(?:^|[/.])(?:set_?env\.sh|setvars\.sh|env|bashrc|bash_profile|profile|setup\.(?:ba|z)sh)$")
-_TRACING = regex(r"[-+]x")
 _NAME = regex(r"\$\{?(\w+)\}?")
 
 
@@ -105,8 +104,8 @@ def _lost_folder(step: Step, command: Command, folder: str) -> _Lost | None:
 def _finding(stage: Stage, step: Step, lost: _Lost, is_alone: bool) -> Finding:
     where = Location(stage.build.source, lost.command.span)
     message = f"{lost.what} ends with this RUN: {lost.outcome}"
-    is_tracing = lost.command.name == "set" and all(_TRACING.fullmatch(word.value) for word in lost.command.words[1:])
-    severity = Severity.INFO if is_tracing else None
+    # Mostly there is nothing behind it that it would hold for.
+    severity = Severity.INFO if lost.command.name == "set" else None
     fix = _lasting(stage, step, lost.command) if is_alone else None
     return Finding(where, message, lost.repair, fix=fix, severity=severity)
 

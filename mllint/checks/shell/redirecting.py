@@ -52,7 +52,7 @@ def _finding(stage: Stage, install: Install, word: Word, redirect: Redirect) -> 
     if redirect.operator == "<":
         effect = f"it reads the file {file}, which is not there, and the build fails"
     else:
-        effect = f"{tool(install)} installs {word.text} without the limit and its output goes to the file {file}"
+        effect = f"{tool(install)} installs {word.text} without the limit and leaves a file named {file}"
     return Finding(
         Location(source, span),
         f"the shell cuts {written} at the {redirect.operator}: {effect}",

@@ -8,6 +8,7 @@ from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image import libraries
 from mllint.image.libraries import Need
 from mllint.image.stage import Stage
+from mllint.sources import python
 
 
 @check("ML902")
@@ -15,9 +16,21 @@ def missing_system_library(stage: Stage) -> Iterator[Finding]:
     """A distribution of the image that cannot be imported, as a shared library is not there."""
     seen: set[tuple[str, ...]] = set()
     for need in libraries.missing(stage) if stage.is_final else ():
-        if need.libraries not in seen:
+        if need.libraries not in seen and not _is_idle(stage, need):
             seen.add(need.libraries)
             yield _finding(stage, need)
+
+
+def _is_idle(stage: Stage, need: Need) -> bool:
+    """Whether the source is there to read and nothing in it imports what would fail: then nobody notices. What another
+    distribution brings is imported by that one, often in a place that bears the error."""
+    context = stage.build.context
+    if need.name != need.root.name:
+        return not need.is_verified
+    texts = [context.text(each.path) for each in context.files() if each.path.endswith(".py")]
+    modules = [context.inputs.parsed(text, python.parse) for text in texts if text is not None]
+    wanted = need.module.partition(".")[0]
+    return bool(modules) and all(each is not None and wanted not in each.packages for each in modules)
 
 
 def _finding(stage: Stage, need: Need) -> Finding:
