@@ -204,15 +204,12 @@ def _concerns(rule: str, subject: object) -> bool:
 def _without_edits_of_generated(finding: Finding) -> Finding:
     """What a program writes is changed where the program reads it."""
     edits = finding.fix.edits if finding.fix else ()
-    source = next((each.location.source for each in edits if isinstance(each, Edit) and _is_generated(each)), None)
+    edited = dict.fromkeys(each.location.source for each in edits if isinstance(each, Edit))
+    source = next(filter(is_generated, edited), None)
     if source is None:
         return finding
     inputs = " and ".join(made_from(source)) or "what it is made from"
     return finding._replace(fix=None, repair=f"{finding.repair}; {source.path} is generated: change {inputs}")
-
-
-def _is_generated(edit: Edit) -> bool:
-    return is_generated(edit.location.source)
 
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str]:

@@ -125,7 +125,7 @@ class _Repair:
             return False
         if isinstance(edit, NewFile):
             return not self.state.inputs.exists(path)
-        return _coded(self.state.inputs, path, edit.location.source) is not None
+        return self.state.coded(path, edit.location.source) is not None
 
     def _path(self, edit: Edit | NewFile) -> Path:
         return Path(os.path.normpath(self.cwd / edit.path))
@@ -140,12 +140,37 @@ class _Repair:
                     made[self._path(edit)] = edit.text.encode()
                 else:
                     edits.setdefault(self._path(edit), {})[edit] = None
-        return made | {path: _applied(self.state.inputs, path, list(several)) for path, several in edits.items()}
+        return made | {path: self._applied(path, list(several)) for path, several in edits.items()}
+
+    def _applied(self, path: Path, edits: list[Edit]) -> bytes:
+        """The bytes of a file after edits that do not overlap."""
+        source = edits[0].location.source
+        coded = self.state.coded(path, source)
+        assert coded is not None, "only files that can be written back are edited"
+        pieces: list[str] = []
+        at = 0
+        for edit in sorted(edits, key=lambda each: each.location.span):
+            span = edit.location.span
+            pieces += [source.text[at : span.start], edit.text]
+            at = span.end
+        # What a fix writes is ASCII, or comes from the file itself.
+        return coded.bom + "".join((*pieces, source.text[at:])).encode(coded.encoding)
 
 
-class _Looked(NamedTuple):
-    inputs: Inputs
-    report: Report
+class _Looked:
+    """What one lint has read and found."""
+
+    def __init__(self, inputs: Inputs, report: Report) -> None:
+        self.inputs = inputs
+        self.report = report
+        self._coded: dict[Source, _Coded | None] = {}
+
+    def coded(self, path: Path, source: Source) -> _Coded | None:
+        """How the text of a source is written as the bytes of its file; None where it cannot be. Asked once for all the
+        edits of a file: each finding of a list may have those of the whole list."""
+        if source not in self._coded:
+            self._coded[source] = _coded(self.inputs, path, source)
+        return self._coded[source]
 
 
 class _Taken:
@@ -208,21 +233,6 @@ def _encoded(text: str, coded: _Coded) -> bytes | None:
         return coded.bom + text.encode(coded.encoding)
     except UnicodeEncodeError:
         return None
-
-
-def _applied(inputs: Inputs, path: Path, edits: list[Edit]) -> bytes:
-    """The bytes of a file after edits that do not overlap."""
-    source = edits[0].location.source
-    coded = _coded(inputs, path, source)
-    assert coded is not None, "only files that can be written back are edited"
-    pieces: list[str] = []
-    at = 0
-    for edit in sorted(edits, key=lambda each: each.location.span):
-        span = edit.location.span
-        pieces += [source.text[at : span.start], edit.text]
-        at = span.end
-    # What a fix writes is ASCII, or comes from the file itself.
-    return coded.bom + "".join((*pieces, source.text[at:])).encode(coded.encoding)
 
 
 def _harm(before: _Looked, after: _Looked, contents: Contents) -> str | None:

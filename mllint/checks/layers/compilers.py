@@ -64,7 +64,7 @@ def _left(stage: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> F
     message = f"{names} {verb} in the image: build tools that nothing is known to use once it is built"
     repair = "install what needs them in a builder stage and copy the result, or purge them at the end of this RUN"
     fix = None
-    if found.is_known and not found.at_build:
+    if not found.at_build:
         repair = "leave them out, as nothing here is known to compile"
         fix = _without(stage.build.source, left)
     return Finding(Location(stage.build.source, words[0].span), message, repair, fix=fix)

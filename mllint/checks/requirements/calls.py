@@ -7,6 +7,7 @@ from mllint.findings import Location, Related
 from mllint.image.installing import indexed
 from mllint.image.installing.indexed import Asked
 from mllint.image.stage import Stage
+from mllint.sources.text import Source
 
 
 def uses_of(subject: Stage | Requirements) -> list[Use]:
@@ -33,6 +34,14 @@ def asked_in(subject: Stage | Requirements, use: Use) -> Iterator[Asked]:
                 yield each
         elif not any(each.source is source for source in files):
             yield each
+
+
+def is_own(subject: Stage | Requirements, use: Use, source: Source) -> bool:
+    """Whether a subject is the one to report what a call asks for in a source: a requirements file what stands in it, a
+    stage all else."""
+    if isinstance(subject, Requirements):
+        return source is subject.file.source
+    return all(source is not file.source for file in use.read.files.values())
 
 
 def place_of(use: Use, each: Asked) -> tuple[Location, Related | None]:

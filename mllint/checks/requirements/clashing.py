@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.checks.requirements.calls import place_of, uses_of
+from mllint.checks.requirements.calls import is_own, place_of, uses_of
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.installing import indexed
@@ -18,11 +18,8 @@ def known_bad_combination(subject: Stage | Requirements) -> Iterator[Finding]:
     for use in uses_of(subject):
         if not indexed.is_public(use.stage, use.install):
             continue
-        files = [file.source for file in use.read.files.values()]
         for each in clashes(use.stage, use.install):
-            source = each.pin.source
-            is_own = source is subject.file.source if isinstance(subject, Requirements) else source not in files
-            if is_own and (each.pin, each.other) not in seen:
+            if is_own(subject, use, each.pin.source) and (each.pin, each.other) not in seen:
                 seen.add((each.pin, each.other))
                 yield _finding(use, each)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.checks.requirements.calls import place_of, uses_of
+from mllint.checks.requirements.calls import is_own, place_of, uses_of
 from mllint.edits import insert, newline
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Fix, Severity
@@ -16,11 +16,8 @@ def numpy2_abi_break(subject: Stage | Requirements) -> Iterator[Finding]:
     """A release from before NumPy 2, where nothing holds NumPy below 2."""
     seen = set()
     for use in uses_of(subject):
-        files = [file.source for file in use.read.files.values()]
         for each in broken(use.stage, use.install):
-            source = each.asked.source
-            is_own = source is subject.file.source if isinstance(subject, Requirements) else source not in files
-            if is_own and each.asked not in seen:
+            if is_own(subject, use, each.asked.source) and each.asked not in seen:
                 seen.add(each.asked)
                 yield _finding(use, each)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.checks.requirements.calls import place_of, uses_of
+from mllint.checks.requirements.calls import is_own, place_of, uses_of
 from mllint.edits import delete_lines
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Fix, Location, Related
@@ -16,11 +16,8 @@ def package_pair_conflict(subject: Stage | Requirements) -> Iterator[Finding]:
     """A distribution beside another one that writes the same package."""
     seen = set()
     for use in uses_of(subject):
-        files = [file.source for file in use.read.files.values()]
         for each in overlaps(use.stage, use.install):
-            source = each.later.source
-            is_own = source is subject.file.source if isinstance(subject, Requirements) else source not in files
-            if is_own and each.later not in seen:
+            if is_own(subject, use, each.later.source) and each.later not in seen:
                 seen.add(each.later)
                 yield _finding(use, each)
 
