@@ -4,12 +4,13 @@
 # make faults build and run each fault of fixtures/inference, broken and repaired, and write the tables of README.md
 # make proofs build and run the examples that prove the errors of rules, as they are and fixed
 # make bench  start-up and throughput beside other linters
+# make peers  what hadolint, tally and mllint say of one Dockerfile: a section of README.md
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint engine faults proofs bench clean
+.PHONY: demo test lint engine faults proofs bench peers clean
 
 demo: $(READY)
 	@$(BIN)/python tests/demo.py
@@ -35,6 +36,9 @@ proofs: $(READY) engine
 
 bench: $(READY)
 	$(BIN)/python tests/bench/bench.py
+
+peers: $(READY)
+	$(BIN)/python tests/bench/side_by_side.py --write
 
 $(READY): pyproject.toml tests/setup.sh
 	@sh tests/setup.sh $(VENV)

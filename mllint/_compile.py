@@ -6,6 +6,7 @@ hatchling runs this file by its path, where neither mllint nor what it depends o
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +26,8 @@ class RulesHook(BuildHookInterface[WheelBuilderConfig]):
         self.compiled = TemporaryDirectory()
         include = build_data["force_include"]
         include[str(rules)] = "mllint/rules"
-        for name, content in _compiled(rules).items():
+        compiled = {**_compiled(rules), "checks.json": _checks(Path(self.root, "mllint", "checks"))}
+        for name, content in compiled.items():
             path = Path(self.compiled.name, name.replace("/", "-"))
             path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
             include[str(path)] = f"mllint/rules/{name}"
@@ -41,6 +43,13 @@ def _compiled(rules: Path) -> dict[str, Any]:
     catalogue = {"catalogue.json": sorted(entries, key=lambda entry: str(entry["id"]))}
     tables = {f"facts/{path.stem}.json": _load(path.read_text(encoding="utf-8")) for path in rules.glob("facts/*.yaml")}
     return catalogue | tables
+
+
+def _checks(folder: Path) -> dict[str, str]:
+    """The module of each rule's check, as `mllint.checks.modules` finds it in a checkout."""
+    names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in sorted(folder.glob("*/*.py"))}
+    rules = {path: re.findall(r'^@check\("(\w+)"\)$', path.read_text(encoding="utf-8"), re.MULTILINE) for path in names}
+    return {rule: name for path, name in names.items() for rule in rules[path]}
 
 
 def _entry(path: Path) -> dict[str, Any]:

@@ -109,6 +109,8 @@ class Overrides(NamedTuple):
     build_args: Mapping[str, str] | None = None
     platform: str | None = None
     accelerator: str | None = None
+    driver: str | None = None
+    gpus: tuple[str, ...] | None = None
 
 
 class Settings(NamedTuple):
@@ -130,6 +132,10 @@ class Settings(NamedTuple):
     build_args: Mapping[str, str] = MappingProxyType({})
     platform: str | None = None
     accelerator: str = "auto"
+    driver: str | None = None
+    """The oldest driver of NVIDIA on the machines that images run on: `535` or `535.183.01`."""
+    gpus: tuple[str, ...] = ()
+    """The GPUs of these machines, by the names of the table `gpus`."""
     bases: Mapping[str, Base] = MappingProxyType({})
     """By image pattern, as `registry.example/ml-py311:*`."""
     dockerfiles: Mapping[str, Overrides] = MappingProxyType({})

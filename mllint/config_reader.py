@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mllint.config import ACCELERATORS, LIBCS, PLATFORMS, PRESETS, Base, ConfigError, Overrides, did_you_mean
 from mllint.findings import Severity
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from mllint.verification.configuration import Verify
 
     Read = Callable[["Reader", Node, Node], Any]
+
+
+_DRIVER = regex(r"\d{3}(?:\.\d+)*")
 
 
 class Reader:
@@ -78,6 +82,23 @@ class Reader:
             self.fail(node, f'"{key.text}" must be one of {", ".join(choices)}, not "{text}"{meant}')
         return text
 
+    def driver(self, key: Node, node: Node) -> str:
+        text = self.scalar(key, node)
+        if not _DRIVER.fullmatch(text):
+            self.fail(node, f'"{key.text}" must be a version of NVIDIA\'s driver, as 535 or 535.183.01, not "{text}"')
+        return text
+
+    def gpus(self, key: Node, node: Node) -> tuple[str, ...]:
+        # Of no concern to most.
+        from mllint import facts
+
+        names = facts.by("gpus", "name")
+        for item in node.items:
+            if item.text.upper() not in names:
+                meant = did_you_mean(item.text, names)
+                self.fail(item, f'"{key.text}" must be some of {", ".join(names)}, not "{item.text}"{meant}')
+        return self.strings(key, node)
+
     def check_selectors(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
             if self.known and not self.known(node.text):
@@ -132,6 +153,8 @@ _OVERRIDES: dict[str, Read] = {
     "build-args": Reader.scalars,
     "platform": _one_of(PLATFORMS),
     "accelerator": _one_of(ACCELERATORS),
+    "driver": Reader.driver,
+    "gpus": Reader.gpus,
 }
 OPTIONS: dict[str, Read] = {
     "select": Reader.selectors,

@@ -90,7 +90,6 @@ def _relative(path: Path, root: Path) -> str:
 
 def run(found: Found, inputs: Inputs, progress: Callable[[int, int], None] | None = None) -> Report:
     """Check everything that was found."""
-    checks.load_all()
     return _Run(inputs, progress).report(found)
 
 
@@ -119,7 +118,8 @@ class _Run:
         for path in sorted(self.uses):
             self._requirements(path)
         return Report(
-            tuple(sorted(self.findings, key=_order)),
+            # What is wrong with a file that several Dockerfiles bring is said once.
+            tuple(sorted(dict.fromkeys(self.findings), key=_order)),
             tuple(sorted(self.inputs.errors, key=lambda error: (error.path, error.line or 0, error.message))),
             tuple(sorted(self.undecided, key=lambda each: (each.path, each.line, each.message))),
             tuple(sorted(set(self.files))),
@@ -171,8 +171,9 @@ class _Run:
         # A trigger that several stages carry out is at fault once.
         found: dict[Finding, None] = {}
         for subject in subjects:
-            for each in checks.REGISTRY.values():
-                if type(subject) in each.subjects and each.rule in file.rules and _concerns(each.rule, subject):
+            kind: type = type(subject)
+            for each in checks.judging(kind, file.rules):
+                if _concerns(each.rule, subject):
                     found |= dict.fromkeys(file.settle(each.rule, each.function(subject)))
         return list(found)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from mllint.findings import InputError
 from mllint.sources import dockerfile as dockerfiles
 from mllint.sources import requirements
-from mllint.sources.pip_encoding import decode
+from mllint.sources.pip_encoding import decode, without_nuls
 from mllint.sources.requirements import Invalid
 from mllint.sources.text import Source
 
@@ -149,7 +149,7 @@ class Inputs:
             raise Unreadable(
                 f"pip cannot decode it as {error.encoding}: {error.reason} at byte {error.start}"
             ) from None
-        if "\0" in decoded.text:
+        if "\0" in decoded.text and without_nuls(decoded.text) is None:
             raise Unreadable("binary data, not text")
         return Source(self.display(path), decoded.text, bool(decoded.bom))
 

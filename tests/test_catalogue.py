@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import mllint.checks
 from mllint import catalogue, examples
 from mllint.catalogue import CatalogueError
 from mllint.findings import Severity
+from mllint.image.stage import Stage
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = Path(__file__).parent / "sample_rules" / "runtime" / "ML399-probe-module-missing.md"
@@ -208,11 +212,26 @@ def test_ids_and_names_are_unique_and_superseded_rules_exist(tmp_path, identity,
 
 
 def test_every_rule_file_has_its_function_and_every_function_its_file():
-    mllint.checks.load_all()
+    assert sorted(mllint.checks.modules()) == sorted(catalogue.rules())
+    judging = mllint.checks.judging(Stage, frozenset(catalogue.rules()))
+    assert {check.rule for check in judging} < set(mllint.checks.REGISTRY)
     assert sorted(mllint.checks.REGISTRY) == sorted(catalogue.rules())
     for rule, check in mllint.checks.REGISTRY.items():
         family = catalogue.rules()[rule].family
         assert check.function.__module__.removeprefix("mllint.checks.").split(".")[0] == family, rule
+
+
+def test_a_run_imports_only_what_its_rules_need(tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM python:3.11-slim\n")
+    code = "import sys, mllint; mllint.lint(select=['healthcheck-module-missing']); print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    imported = set(ran.stdout.split())
+    assert "mllint.checks.runtime.probe" in imported
+    assert "mllint.checks.models.torch" not in imported
+    assert not imported & {"configparser", "docker", "pickletools", "rich", "tomllib"}
 
 
 def test_every_rule_has_a_bad_and_a_good_example():

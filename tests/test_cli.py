@@ -13,11 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 import mllint
-from mllint.cli import app
+from mllint.cli.commands import command_line
 
+app = command_line()
 CLEAN = """\
 FROM python:3.11.15-slim-bookworm
-USER app
+USER 1000
 CMD ["python", "-c", "print(1)"]
 """
 ROOT = """\
@@ -88,7 +89,7 @@ def test_standard_input_stands_for_a_file(folder: Path):
 
 def test_standard_input_can_be_requirements(folder: Path):
     assert run("check", "--quiet", "--stdin-filename", "requirements.txt", "-", stdin="torch\n").stdout.startswith(
-        "requirements.txt:1:1 warning ML601 "
+        "requirements.txt:1:1 warning ML612 "
     )
 
 

@@ -189,6 +189,11 @@ def test_yaml_anchors_and_merges(tmp_path):
         ("bases:\n  'é😀': {usr: x}\n", '2:10: unknown option "usr", did you mean "user"?'),
         ("dockerfiles: {a: {exclude: []}}\n", '1:19: unknown option "exclude"'),
         ("bases: {a: {complete: all}}\n", '1:23: "complete" must be true or false, not a string'),
+        (
+            "driver: recent\n",
+            '1:9: "driver" must be a version of NVIDIA\'s driver, as 535 or 535.183.01, not "recent"',
+        ),
+        ("gpus: V100\n", '1:7: "gpus" must be a list of strings, not a string'),
         ("bases: {a: {libc: bsd}}\n", '1:19: "libc" must be one of glibc, musl, not "bsd"'),
         ("build-args: {A: [1]}\n", '1:17: "A" must be a string, not a list'),
         ("build-args: {A: }\n", '1:16: "A" must be a string, not nothing'),
@@ -330,6 +335,17 @@ def test_ignores_of_all_matching_globs_add_up():
     read = Settings(per_path_ignores={"*.gpu": {"ML101": "a"}, "services/": {"ML302": "b"}, "other": {"ML1": ""}})
     assert read.ignored_at("services/x/Dockerfile.gpu") == {"ML101": "a", "ML302": "b"}
     assert read.ignored_at("services") == {}
+
+
+def test_hosts_are_described_by_driver_and_gpus(tmp_path):
+    path = write(tmp_path, ".mllint.yaml", "driver: 535\ngpus: [V100, t4]\ndockerfiles: {a: {driver: 580.65.06}}\n")
+    read = load(path)
+    assert (read.driver, read.gpus) == ("535", ("V100", "t4"))
+    assert read.for_dockerfile("a").driver == "580.65.06"
+    assert read.for_dockerfile("b").driver == "535"
+    unknown = refusal(tmp_path, ".mllint.yaml", "gpus: [V10]\n")
+    assert unknown.startswith('1:8: "gpus" must be some of K80')
+    assert unknown.endswith('not "V10", did you mean "V100"?')
 
 
 @pytest.mark.parametrize("glob", ["", "/", "[z-a]", "!"])

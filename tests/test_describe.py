@@ -11,13 +11,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from mllint.cli import app
+from mllint.cli.commands import command_line
 from mllint.config import Base as Described
 from mllint.config import Settings, load
 from mllint.describe import Files, base_of, document, search_path
 from mllint.image.base import of_image
 from mllint.image.interpreter import Interpreter
 
+app = command_line()
 DEBIAN = 'PRETTY_NAME="Debian"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\n'
 PASSWD = "root:x:0:0:root:/root:/bin/bash\napp:x:1000:1000::/home/app:/bin/sh\n"
 

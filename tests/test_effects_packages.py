@@ -87,6 +87,7 @@ def test_distributions_of_the_python_on_path(commands: str, expected: dict[str, 
     ("make", "use"),
     [
         ("RUN python -m venv /venv", "RUN /venv/bin/pip install numpy"),
+        ("RUN python -mvenv /venv", "RUN /venv/bin/python -mpip install numpy"),
         ("RUN python3 -m venv --clear --prompt x /venv", "RUN . /venv/bin/activate && pip install numpy"),
         ("RUN pip install virtualenv && virtualenv -p python3 /venv", "RUN /venv/bin/python -m pip install numpy"),
         ("RUN uv venv /venv", "RUN uv pip install --python /venv/bin/python numpy"),

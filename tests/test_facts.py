@@ -13,8 +13,9 @@ from packaging.version import Version
 from typer.testing import CliRunner
 
 from mllint import facts
-from mllint.cli import app
+from mllint.cli.commands import command_line
 
+app = command_line()
 TABLES = sorted(path.stem for path in (facts.root() / "facts").glob("*.yaml"))
 
 

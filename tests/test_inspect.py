@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import mllint
-from mllint.cli import app
+from mllint.cli.commands import command_line
 from mllint.image.values import Unknown
 from mllint.inspection import Inspection, Known, inspection
 from mllint.report import inspect_json, inspect_text
 
+app = command_line()
 ROOT = Path(__file__).parent.parent
 TUTORIAL = ROOT / "fixtures/inference/cpu/tutorial/broken"
 FIXTURES = sorted(path.parent for path in (ROOT / "fixtures").rglob("Dockerfile"))

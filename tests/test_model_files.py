@@ -7,9 +7,11 @@ import collections
 import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 import zlib
 
@@ -151,7 +153,8 @@ def test_details_of_headers(tmp_path):
     assert details("model.pt")["is_zip"] is True
     assert details("old.pth")["is_zip"] is False
     assert details("model.joblib")["compression"] == "zlib"
-    assert details("packed.joblib") == {"compression": "bz2"}
+    assert details("packed.joblib")["compression"] == "bz2"
+    assert details("model.pkl")["is_whole"] is True
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -173,6 +176,42 @@ def test_pickles_name_their_classes_and_are_not_loaded(tmp_path, protocol):
 def test_bytes_of_arrays_among_opcodes_name_nothing():
     scanned = scan(b"\x80\x04cnumpy\nndarray\ncnot a\nname\nc\xc3\xa9\n1\n" + b"\xff" * 10)
     assert scanned.globals == ("numpy.ndarray",)
+
+
+@pytest.mark.parametrize("pack", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress])
+def test_what_joblib_writes_behind_the_bytes_of_arrays(tmp_path, pack):
+    array = b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b\x80\x04."
+    class_behind = b"\x8c\x10lightgbm.sklearn\x94\x8c\x0eLGBMClassifier\x94\x93)\x81}(X\x10\x00\x00\x00_sklearn_version"
+    data = b"\x80\x04" + array + bytes(range(256)) + class_behind + b"\x94\x8c\x051.5.2ub."
+    model = told(tmp_path / "model.joblib", pack(data))
+    assert model.kind == "joblib"
+    assert model.details["globals"] == ("joblib.numpy_pickle.NumpyArrayWrapper", "lightgbm.sklearn.LGBMClassifier")
+    assert (model.details["sklearn_version"], model.details["is_whole"]) == ("1.5.2", False)
+
+
+def test_the_end_of_a_long_pickle_is_read(tmp_path):
+    path = tmp_path / "forest.pkl"
+    with path.open("wb") as file:
+        file.write(b"\x80\x04csklearn.ensemble._forest\nRandomForestClassifier\n)\x81}(\x8c\x01aB\x00\x00\x00\x02")
+        file.truncate(40 << 20)
+        file.seek(0, 2)
+        file.write(b"\x8c\x10_sklearn_version\x94\x8c\x051.2.2ub.")
+    model = read(path)
+    assert model.details["sklearn_version"] == "1.2.2"
+    assert model.details["globals"] == ("sklearn.ensemble._forest.RandomForestClassifier",)
+
+
+def test_little_memory_is_spent_on_what_files_promise(tmp_path):
+    bomb = zlib.compress(b"\x80\x04" + bytes(200 << 20), 9)
+    archive = zipped({"m/data.pkl": PICKLE})
+    promise = archive[:-10] + struct.pack("<I", 3 << 30) + archive[-6:]
+    tracemalloc.start()
+    try:
+        told(tmp_path / "bomb.joblib", bomb)
+        assert told(tmp_path / "promise.pt", promise).kind == "unknown"
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_incomplete_safetensors(tmp_path):
@@ -217,3 +256,24 @@ def test_damaged_files_do_not_raise(folder, name, end, at, junk, is_nul_filled):
     place = int(at * len(damaged))
     damaged[place : place + len(junk)] = junk
     assert told(folder / name, bytes(damaged)).size == len(damaged)
+
+
+SIGNATURES = [
+    b"",
+    b"\x80\x04",
+    b"\x80\x02c",
+    b"PK\x03\x04",
+    b"x\x9c",
+    b"\x1f\x8b\x08",
+    b"BZh9",
+    b"\xfd7zXZ\0",
+    b"GGUF",
+    b"\x08\x07:",
+]
+NAMES = ["a.pkl", "a.joblib", "a.pt", "a.onnx", "a.safetensors", "a.keras", "a.npy", "a.h5", "saved_model.pb"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=st.sampled_from(NAMES), signature=st.sampled_from(SIGNATURES), data=st.binary(max_size=300))
+def test_any_bytes_are_read(folder, name, signature, data):
+    assert told(folder / name, signature + data).size == len(signature + data)

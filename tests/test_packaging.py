@@ -24,13 +24,14 @@ TABLE = "about: [3.10, 1e3, 2024-01-01, no, null, ~, 0x10, '']\nrows: {3.10: {ad
 DUMP = """
 import json, sys
 
-from mllint import catalogue, facts
+from mllint import catalogue, checks, facts
 rules = list(catalogue.rules().values())
 assert facts.table("sample_table")["about"][0] == "3.10"
 print(json.dumps({
     "package": catalogue.__file__,
     "compiled": "yaml" not in sys.modules,
     "rules": [{**rule._asdict(), "severity": rule.severity.value, "text": catalogue.text(rule)} for rule in rules],
+    "checks": dict(checks.modules()),
     "table": facts.table("sample_table"),
 }))
 """
@@ -111,6 +112,7 @@ def test_an_installed_wheel_has_the_same_rules_compiled(checkout, wheel, from_ch
     assert Path(installed["package"]).is_relative_to(tmp_path)
     assert installed["compiled"]
     assert installed["rules"] == from_checkout["rules"]
+    assert installed["checks"] == from_checkout["checks"]
     assert installed["table"] == from_checkout["table"]
 
 
@@ -118,7 +120,7 @@ def test_a_wheel_holds_each_rule_and_table_once(checkout, wheel):
     packed = contents(wheel)
     sources = {f"mllint/rules/{name}" for name in files(checkout / "rules")}
     tables = {name.replace(".yaml", ".json") for name in sources if name.endswith(".yaml")}
-    expected = sources | tables | {"mllint/rules/catalogue.json"}
+    expected = sources | tables | {"mllint/rules/catalogue.json", "mllint/rules/checks.json"}
     assert {name for name in packed if "rules/" in name} == expected
     assert "mllint/_compile.py" not in packed
     for name in tables:

@@ -94,4 +94,4 @@ def test_a_changed_requirement_alone_is_found(tmp_path):
     changed = run(*pre_commit, cwd=service)
     assert changed.returncode == 1
     assert re.search(r"^mllint\.+Failed$", changed.stdout, re.MULTILINE)
-    assert re.search(r"api/requirements\.txt:\d+:1 warning ML601 numpy", changed.stdout)
+    assert re.search(r"api/requirements\.txt:\d+:1 warning ML612 numpy", changed.stdout)

@@ -143,6 +143,12 @@ def test_values_without_quotes(text, values):
     assert all(word.is_literal for word in command.words)
 
 
+def test_a_word_with_two_variables_is_one_word():
+    (command,) = shell.parse(Logical("wget $URL/Python-$V.tgz -q", (0,), (0,))).body
+    assert [word.text for word in command.words] == ["wget", "$URL/Python-$V.tgz", "-q"]
+    assert not command.words[1].is_literal
+
+
 @pytest.mark.parametrize("word", ["$A", "${A:-b}", "x$A", '"$A"', "`a`", "$(a)", '"x $(a)"', "$((1))"])
 def test_what_the_shell_expands_is_not_literal(word):
     command = [command for command, _ in commands(parse(f"run {word} 'a$b' \\$c").body)][-1]

@@ -175,7 +175,7 @@ def test_a_name_is_unused_only_where_its_rules_ran(report):
 
 
 def test_a_comment_without_names_is_unused_only_where_the_default_rules_ran(report):
-    text = "FROM python:3.12.4-slim-bookworm\n# mllint: ignore\nUSER b\n"
+    text = "FROM python:3.12.4-slim-bookworm\n# mllint: ignore\nUSER 1000\n"
     assert found(report("ML001,ML602", Dockerfile=text)) == []
     assert "2 ML001" in found(report("default", Dockerfile=text))
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mllint.config import Settings
     from mllint.image.context import Context
+    from mllint.image.platforms import Platform
     from mllint.sources.compose import Service
     from mllint.sources.dockerfile import Dockerfile, Instruction
 
@@ -75,6 +76,13 @@ class Build:
                 found.add(stage.index)
                 waiting += [self.stages[index] for index in stage.takes_from]
         return tuple(stage for stage in self.stages if stage.index in found)
+
+    @cached_property
+    def platform(self) -> Platform | None:
+        """Where the image will run; None where nobody tells it."""
+        from mllint.image.platforms import platform
+
+        return platform(self)
 
     @property
     def proxies(self) -> Mapping[str, str]:

@@ -24,10 +24,19 @@ _COMPILERS = regex(
 _SOURCE = regex(r"^(?:git\+|\.|/)|\.(?:tar\.gz|zip)(?:$|#)|@ *(?:git\+|https?:)")
 _FROM_SOURCE = ("-e", "--editable", "--no-binary", "--no-build-isolation", "-C", "--config-settings", "--global-option")
 _SCRIPT = regex(r".*\.(?:sh|bash|py)|\./.*")
-_SETTINGS = regex(r"TORCH_CUDA_ARCH_LIST|FORCE_CUDA|CMAKE_ARGS|CUDAARCHS|MAX_JOBS|DS_BUILD_\w+|TCNN_\w+|NVCC_\w+")
+_SETTINGS = regex(
+    r"CC|CXX|CFLAGS|TORCH_CUDA_ARCH_LIST|FORCE_CUDA|CMAKE_ARGS|CUDAARCHS|MAX_JOBS|DS_BUILD_\w+|TCNN_\w+|NVCC_\w+"
+)
 
 
+# A C compiler or a CUDA toolkit that a variable of the image names is there to be used.
+_COMPILER_SETTING = regex(r"CC|CXX|CUDA_HOME|CUDACXX|CUDAHOSTCXX")
+_FOR_BUILDS = regex(r"(?:^|[/._-])(?:builder|build|tests?|testing|ci)(?:[/._-]|$)")
+_OLD_TENSORFLOW = regex(r"tensorflow/tensorflow:(?:0|1)\.|tensorflow:\d\d\.\d\d-tf1")
+_START_SCRIPT = regex(r"\.(?:sh|bash)$|entrypoint")
 _DEVELOPMENT = regex(r"(?:^|[._-])(?:dev|devel|development|devcontainer)(?:$|[._-])")
+# What people start an image with to work in it.
+_IDLE = POSIX_SHELLS | {"tail", "sleep"}
 
 
 class Compiling(NamedTuple):
@@ -51,7 +60,7 @@ def compiling(build: Build) -> Compiling:
     at_run = next((name for name in sorted(names) if when.get(name) == "run"), None)
     steps = [step for stage in build.needed for step in stage.steps]
     commands = [each for step in steps for each in step.commands]
-    is_building = any(when.get(name) == "build" for name in names) or any(_is_from_source(each) for _, each in installs)
+    is_building = any(when.get(name) == "build" for name in names) or any(_is_from_source(*each) for each in installs)
     at_build = is_building or any(map(_compiles, commands)) or any(map(_sets_compiler, steps))
     is_read = all(_is_read(stage, each) for stage, each in installs)
     is_known = is_read and not any(map(_may_do_anything, commands))
@@ -76,18 +85,52 @@ def is_for_development(stage: Stage) -> bool:
     return any(_DEVELOPMENT.search(name) for name in (stage.name or "", file))
 
 
+def is_for_tests(stage: Stage) -> bool:
+    """Whether the path of its file says that it builds or tests."""
+    return _FOR_BUILDS.search(stage.build.source.path.lower()) is not None
+
+
 def is_service(stage: Stage) -> bool:
     """Whether it starts a program for others. What starts nothing, or a shell, may be a base that others build on."""
     process, server = stage.process, stage.server
     if process is None or (server is not None and server.is_notebook):
         return False
-    return bool(process.commands) and process.commands[-1].name not in POSIX_SHELLS
+    return bool(process.commands) and process.commands[-1].name not in _IDLE
 
 
-def _is_from_source(install: Install) -> bool:
+def is_for_more(stage: Stage) -> bool:
+    """Whether people may compile in it: a notebook, a node of a cluster, a platform's own image, one whose variables
+    name a compiler, whose file is one for builds or tests, or whose start nobody can read."""
+    folders = stage.build.source.path.lower()
+    if is_for_tests(stage) or any(_COMPILER_SETTING.fullmatch(name) for name in stage.end.env):
+        return True
+    base, platform = stage.root.base.text, stage.build.settings.platform
+    if _OLD_TENSORFLOW.search(base) or "sagemaker" in f"{base} {folders} {platform}":
+        return True
+    process = stage.process
+    words = [word.value for each in process.commands for word in each.words] if process is not None else []
+    is_unread = process is not None and not process.scripts and any(_START_SCRIPT.search(word) for word in words[:3])
+    return is_unread or any("jupyter" in word or "slurm" in word for word in words)
+
+
+def takes_cuda_from_base(build: Build) -> bool:
+    """Whether a build removes the CUDA that came in wheels, for that of its base, and so has weighed the two."""
+    commands = (each for stage in build.needed for step in stage.steps for each in step.commands)
+    return any(
+        ("uninstall" in each.arguments and any(word.value.startswith("nvidia") for word in each.words))
+        or (each.name == "rm" and any("-packages/nvidia" in word.value for word in each.words))
+        for each in commands
+    )
+
+
+def _is_from_source(stage: Stage, install: Install) -> bool:
     if install.manager.name not in ("pip", "uv pip"):
         return False
-    return install.has(*_FROM_SOURCE) or any(_SOURCE.search(word.value) for word in install.operands)
+    lines = (line for _, line in stage.closure(install).lines())
+    texts = [*(word.value for word in install.operands), *(f"@ {line.url}" for line in lines if line.url)]
+    return install.has(*_FROM_SOURCE) or any(
+        _SOURCE.search(text) for text in texts if not text.partition("#")[0].endswith(".whl")
+    )
 
 
 def _compiles(each: Executed) -> bool:

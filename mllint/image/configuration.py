@@ -130,7 +130,10 @@ def healthcheck(instruction: Instruction) -> Setting[Healthcheck] | None:
 
 
 def _seconds(instruction: Instruction, flag: str, default: float) -> float:
-    """A duration as Go writes it (`1m30s`)."""
     word = instruction.flag(flag)
-    parts = _DURATION_PART.findall(word.text) if word else []
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts) or default
+    return seconds(word.text if word else "", default)
+
+
+def seconds(text: str, default: float) -> float:
+    """A duration as Go writes it (`1m30s`); the default for none, and for 0."""
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text)) or default

@@ -70,10 +70,14 @@ class CopySource(NamedTuple):
     def entries(self, context: Context) -> Iterator[Entry]:
         """The files of the context that it brings."""
         for match in self.matches(context):
-            if match.is_folder:
-                yield from (each for each in context.files(match.path) if not self.leaves_out(match, each.path))
-            elif not context.excludes(match.path) and not self.leaves_out(match, match.path):
-                yield match
+            yield from self.entries_of(context, match)
+
+    def entries_of(self, context: Context, match: Entry) -> Iterator[Entry]:
+        """The files that it brings of one of its matches."""
+        if match.is_folder:
+            yield from (each for each in context.files(match.path) if not self.leaves_out(match, each.path))
+        elif not context.excludes(match.path) and not self.leaves_out(match, match.path):
+            yield match
 
     def leaves_out(self, match: Entry, path: str) -> bool:
         """Whether `--exclude` keeps out a path that a match of this source is or holds."""

@@ -214,7 +214,10 @@ def _providers(column: Literal["imports", "scripts"]) -> dict[str, tuple[str, ..
         for row in rows:
             for provided in row.get(column, "").split():
                 found.setdefault(provided, set()).add(name)
-    return {provided: tuple(sorted(names, key=partial(_rank, provided))) for provided, names in found.items()}
+    return {
+        provided: tuple(sorted(names, key=partial(_rank, provided)) if len(names) > 1 else names)
+        for provided, names in found.items()
+    }
 
 
 def _rank(provided: str, name: str) -> tuple[bool, int, str]:
@@ -282,41 +285,54 @@ class _Walk:
             lists = [row.requires if extra is None else row.extras.get(extra) for row in rows]
             if None in lists or not lists:
                 self.unknown.add(item.name if extra is None else f"{item.name}[{extra}]")
-            yield from self._merged(item.name, [listed or () for listed in lists])
+            yield from _merged(item.name, tuple(listed or () for listed in lists), self.pythons)
 
     def _releases(self, name: str) -> list[Release]:
         """The rows of what may be installed, the newest first; none where none is known."""
-        known = [row for row in releases(name) if row.requires is not None]
         if name in self.pins:
             pinned = _version(self.pins[name])
-            return [row for row in known if pinned is not None and row.covers(pinned)][:1]
-        limits = _specifiers(",".join(sorted(filter(None, self.limits.get(name, ())))))
-        fitting = [row for row in known if row.overlaps(limits)]
-        # What holds for all releases from memory speaks only where nothing else does.
-        ranged = [row for row in fitting if row.is_verified or row.last is not None] or fitting
+            return [row for row in _known(name) if pinned is not None and row.covers(pinned)][:1]
+        ranged = _fitting(name, ",".join(sorted(filter(None, self.limits.get(name, ())))))
         return ranged[:1] if self.newest else ranged
 
-    def _merged(self, name: str, lists: list[tuple[str, ...]]) -> Iterator[_Edge]:
-        """What the releases of these lists require, sure only where each of them does for each Python."""
-        found: dict[tuple[str, str | None], set[tuple[int, str]]] = {}
-        specifiers: dict[str, set[str]] = {}
-        for number, listed in enumerate(lists):
-            for each in map(_required, listed):
-                places = {(number, python) for python in self.pythons if each.holds(python)}
-                for extra in (None, *each.extras):
-                    found.setdefault((each.name, extra), set()).update(places)
-                if places:
-                    specifiers.setdefault(each.name, set()).add(each.specifier)
-        for (target, extra), places in found.items():
-            if not places:
-                continue
-            common = specifiers[target].copy().pop() if len(specifiers[target]) == 1 else ""
-            why = None
-            if len({number for number, _ in places}) < len(lists):
-                why = f"only some releases of {name} require {target}"
-            elif len(places) < len(lists) * len(self.pythons):
-                why = f"{name} requires {target} with some versions of Python only"
-            yield _Edge(target, extra, common, why)
+
+def _known(name: str) -> list[Release]:
+    return [row for row in releases(name) if row.requires is not None]
+
+
+@cache
+def _fitting(name: str, specifier: str) -> list[Release]:
+    """The rows with a list of requirements that a specifier admits."""
+    limits = _specifiers(specifier)
+    fitting = [row for row in _known(name) if row.overlaps(limits)]
+    # What holds for all releases from memory speaks only where nothing else does.
+    return [row for row in fitting if row.is_verified or row.last is not None] or fitting
+
+
+@cache
+def _merged(name: str, lists: tuple[tuple[str, ...], ...], pythons: tuple[str, ...]) -> tuple[_Edge, ...]:
+    """What the releases of these lists require, sure only where each of them does for each Python."""
+    found: dict[tuple[str, str | None], set[tuple[int, str]]] = {}
+    specifiers: dict[str, set[str]] = {}
+    for number, listed in enumerate(lists):
+        for each in map(_required, listed):
+            places = {(number, python) for python in pythons if each.holds(python)}
+            for extra in (None, *each.extras):
+                found.setdefault((each.name, extra), set()).update(places)
+            if places:
+                specifiers.setdefault(each.name, set()).add(each.specifier)
+    edges = []
+    for (target, extra), places in found.items():
+        if not places:
+            continue
+        common = specifiers[target].copy().pop() if len(specifiers[target]) == 1 else ""
+        why = None
+        if len({number for number, _ in places}) < len(lists):
+            why = f"only some releases of {name} require {target}"
+        elif len(places) < len(lists) * len(pythons):
+            why = f"{name} requires {target} with some versions of Python only"
+        edges.append(_Edge(target, extra, common, why))
+    return tuple(edges)
 
 
 class _Required(NamedTuple):

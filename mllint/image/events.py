@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mllint.image.stage import Step
     from mllint.image.values import Unknown, Value
     from mllint.image.view import View
+    from mllint.sources.lockfiles import Locked
     from mllint.sources.text import Source, Span
 
 Kind = Literal["file", "folder", "link", "unknown"]
@@ -185,6 +186,10 @@ class Distribution(NamedTuple):
     place: tuple[Source, Span] | None = None
     """The line of the file that asks for it; None where the Dockerfile itself does."""
     is_removed: bool = False
+    locked: Locked | None = None
+    """The package of a lock file that it is, with its files."""
+    brings_more: bool = True
+    """Whether it may bring others along: what a lock file, hashes or `--no-deps` settle brings nothing."""
 
 
 class Installed(NamedTuple):

@@ -15,6 +15,7 @@ from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources import requirements
 from mllint.sources.requirements import Constraint, Include, Invalid, Options, Requirement, RequirementsFile
+from mllint.sources.shell_tree import Word
 from mllint.sources.text import Logical
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, Step
     from mllint.image.values import Value
-    from mllint.sources.shell_tree import Word
     from mllint.sources.text import Span
 
 
@@ -83,14 +83,28 @@ class Install:
 
     @property
     def files(self) -> tuple[Word, ...]:
-        """The requirements files it names; uv also takes projects, scripts and lock files with `-r`."""
+        """The requirements files it names."""
         if self.manager.name not in ("pip", "uv pip", "pipenv"):
             return ()
-        named = self.values("-r", "--requirement", "--requirements")
-        if self.verb == "pip sync":
-            named += self.operands
+        return tuple(word for word in self._named if word not in self.projects)
+
+    @property
+    def projects(self) -> tuple[Word, ...]:
+        """The lock files (`pylock.toml`) that it names as requirements files, which pip takes from 26.1 on, and for uv
+        the projects."""
+        if self.manager.name not in ("pip", "uv pip"):
+            return ()
         is_uv = self.manager.name == "uv pip"
-        return tuple(word for word in named if not (is_uv and word.value.endswith((".toml", ".cfg", ".py"))))
+        return tuple(
+            word
+            for word in self._named
+            if _PYLOCK.search(word.value) or (is_uv and word.value.endswith((".toml", ".cfg", ".py")))
+        )
+
+    @property
+    def _named(self) -> tuple[Word, ...]:
+        named = self.values("-r", "--requirement", "--requirements")
+        return named + self.operands if self.verb == "pip sync" else named
 
     @property
     def constraints(self) -> tuple[Word, ...]:
@@ -114,6 +128,7 @@ class Install:
         return tuple(_requirement(word) for word in self.operands)
 
 
+_PYLOCK = regex(r"(?:^|/)pylock(?:\.[^./]+)?\.toml$")
 _SHELL_VARIABLE = regex(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
 
 
@@ -160,12 +175,26 @@ def install_of(step: Step, each: Executed) -> Install | None:
     return None
 
 
+def run_of_uv(step: Step, each: Executed) -> Install | None:
+    """The sync that `uv run` makes in front of its program, as a call with the options of both; None for another
+    command."""
+    program, verb = (*each.runner, "", "")[:2]
+    if program.rpartition("/")[2] != "uv" or verb != "run":
+        return None
+    manager = next(manager for manager in managers() if manager.name == "uv")
+    words = tuple(Word(text, text, True, each.command.span) for text in each.runner[2:])
+    _, options = _split(words, manager)
+    return Install(manager, step, each, "run", (), tuple(options))
+
+
 def _without_module(words: tuple[Word, ...]) -> tuple[Word, ...]:
     """`python -m pip install` is `pip install`."""
     if re.fullmatch(r"python[0-9.]*|pypy[0-9.]*", words[0].value.rpartition("/")[2]):
         for index, word in enumerate(words[1:-1], start=1):
             if word.value == "-m":
                 return words[index + 1 :]
+            if word.value.startswith("-m"):
+                return (word._replace(text=word.value[2:], value=word.value[2:]), *words[index + 1 :])
             if not word.value.startswith("-"):
                 break
     return words

@@ -80,7 +80,7 @@ def _in_folder(view: View, folder: str, name: str) -> Found:
     for event in view.behind():
         # Most events are distributions, whose scripts are looked for in the end.
         if isinstance(event, Distribution):
-            if _removes(event, path):
+            if event.is_removed and _removes(event, path):
                 return None
             continue
         if isinstance(event, Gone) and covers(event.path, path):

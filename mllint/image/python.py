@@ -11,7 +11,7 @@ from mllint.image.values import Unknown, Value
 from mllint.image.view import Node, View, covers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mllint.image.distributions import Brought
     from mllint.image.stage import State
@@ -81,6 +81,9 @@ def _at(view: View, path: str, links: int) -> Interpreter | Unknown | None:
     folder, _, name = path.rpartition("/")
     for index in range(view.end - 1, -1, -1):
         event = view.events[index]
+        if isinstance(event, Distribution):
+            # Most events are distributions, which bring no interpreter.
+            continue
         if isinstance(event, Interpreter) and event.bin == folder and name in event.names:
             return event if event.cause.is_sure else _of_branch(view, event, index, path, links)
         if isinstance(event, Put) and event.path == path and isinstance(event.target, str) and links < _MAX_LINKS:
@@ -207,15 +210,23 @@ def _doubt(event: object, folders: list[str]) -> Unknown | None:
 
 
 def _brought(distributions: tuple[Distribution, ...], minor: Value) -> Brought:
+    found = brought_by([each for each in distributions if each.manager != "apt"], minor)
+    # Packages of the operating system bring one another, by other rules than those of the index.
+    packaged = {each.name: each.name for each in distributions if each.manager == "apt"}
+    unknown = (*found.unknown, *(name for name in packaged if name not in _BRING_NOTHING))
+    return found._replace(via={**found.via, **packaged}, unknown=unknown)
+
+
+def brought_by(distributions: Sequence[Distribution], minor: Value | None, *, newest: bool = False) -> Brought:
+    """What distributions bring along for a minor release of Python, themselves included; with `newest` by the newest
+    releases of those that are not pinned."""
     from mllint.image.distributions import closure
 
     roots = [
         (each.name, each.version if isinstance(each.version, str) else None, each.extras)
         for each in distributions
-        if each.manager != "apt"
+        if each.brings_more
     ]
-    found = closure(roots, minor if isinstance(minor, str) else None)
-    # Packages of the operating system bring one another, by other rules than those of the index.
-    packaged = {each.name: each.name for each in distributions if each.manager == "apt"}
-    unknown = (*found.unknown, *(name for name in packaged if name not in _BRING_NOTHING))
-    return found._replace(via={**found.via, **packaged}, unknown=unknown)
+    found = closure(roots, minor if isinstance(minor, str) else None, newest=newest)
+    settled = {each.name: each.name for each in distributions if not each.brings_more}
+    return found._replace(via={**found.via, **settled}) if settled else found

@@ -35,6 +35,18 @@ def version_of(tag: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split("[.-]", numbers[1])) if numbers else ()
 
 
+@cache
+def admits_python(specifier: str, minor: str) -> bool:
+    """Whether a Requires-Python lets some patch release of a minor one in; one that cannot be read lets all in."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        limits = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return True
+    return any(limits.contains(f"{minor}.{patch}", prereleases=True) for patch in (0, 9, 99))
+
+
 def numbers_behind(stem: str, parts: Sequence[str]) -> Iterator[str]:
     """The numbers that words write behind a stem: `22.04` in `ubuntu22.04` and in `ubuntu-22.04`."""
     for index, word in enumerate(parts):

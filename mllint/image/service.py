@@ -170,11 +170,11 @@ def _entry_script(stage: Stage, each: Executed) -> Script | None:
 def server(stage: Stage, process: Process) -> Server | None:
     """The network server a stage's process is, None where it is none or nobody can tell."""
     for each in reversed(process.commands):
-        if made := _server(stage, each, stage.build.source):
+        if made := server_of(stage, each, stage.build.source):
             return made
     for script in process.scripts:
         for each in reversed(script.commands):
-            if each.is_certain and (made := _server(stage, each, script.source)):
+            if each.is_certain and (made := server_of(stage, each, script.source)):
                 return made
     return None
 
@@ -188,11 +188,12 @@ def is_in_background(source: Source, each: Executed) -> bool:
 def servers(stage: Stage, process: Process) -> list[Server]:
     """All network servers that the process may start."""
     texts = [(stage.build.source, process.commands), *process.scripts]
-    made = (_server(stage, each, source) for source, commands in texts for each in commands)
+    made = (server_of(stage, each, source) for source, commands in texts for each in commands)
     return [each for each in made if each is not None]
 
 
-def _server(stage: Stage, each: Executed, source: Source) -> Server | None:
+def server_of(stage: Stage, each: Executed, source: Source) -> Server | None:
+    """The network server that a command in a text starts, None where it starts none."""
     made = launch(stage, each, source)
     if made is None:
         return None

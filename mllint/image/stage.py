@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from mllint.image.configuration import Healthcheck, Port, Setting
     from mllint.image.copies import Copy
     from mllint.image.effects import Log
+    from mllint.image.events import Event
     from mllint.image.mounts import Mount
     from mllint.image.packages import Closure, Install
     from mllint.image.service import Process, Server
     from mllint.image.view import View
     from mllint.sources.dockerfile import Instruction
+    from mllint.sources.text import Span
 
 
 _NO_LABELS: Mapping[str, Setting[Value]] = {}
@@ -258,6 +260,23 @@ class Stage:
         if id(install) not in self._closures:
             self._closures[id(install)] = install, closure(self, install)
         return self._closures[id(install)][1]
+
+    @cached_property
+    def _written(self) -> dict[int, tuple[Install, tuple[Event, ...]]]:
+        return {}
+
+    def events_of(self, install: Install) -> tuple[Event, ...]:
+        """What a call of this stage, or of one it starts from, writes into the log."""
+        if id(install) not in self._written:
+            self._written[id(install)] = install, self._events_of(install.step, install.executed.span)
+        return self._written[id(install)][1]
+
+    def _events_of(self, step: Step, span: Span) -> tuple[Event, ...]:
+        end = self.log.ends.get(id(step))
+        # Behind its own steps, a stage has the events of those it starts from.
+        begin, end = (0, self.log.start) if end is None else (self.view_before(step).end, end)
+        events = self.log.events[begin:end]
+        return tuple(each for each in events if each.cause.span == span and each.cause.step is step)
 
     def steps_before(self, step: Step | None) -> tuple[Step, ...]:
         """The steps of the lineage in front of one of them; all for None."""

@@ -111,8 +111,12 @@ class View:
         """What the log says of a path: False where it was removed, None where it is not spoken of."""
         doubt: Unknown | None = None
         above: tuple[Node, int] | None = None
+        silent: tuple[str, str] | None = None
         for index in range(self.end - 1, -1, -1):
             event = self.events[index]
+            # Most events are distributions in the same two folders.
+            if isinstance(event, Distribution) and (event.site, event.scripts) == silent:
+                continue
             if isinstance(event, Gone):
                 if covers(event.path, path):
                     if event.cause.is_sure:
@@ -120,10 +124,12 @@ class View:
                     doubt = doubt or Unknown("it may have been removed")
                 continue
             if isinstance(event, Unsure):
-                if doubt is None and "files" in event.about and _touches(event.below, path):
+                if doubt is None and "files" in event.about and relative(path, event.below) is not None:
                     doubt = Unknown(event.reason)
                 continue
             found = self.made(event, path)
+            if found is None and isinstance(event, Distribution) and not event.is_removed:
+                silent = event.site, event.scripts
             if isinstance(found, Node):
                 if not found.is_above:
                     if event.cause.is_sure:
@@ -272,7 +278,7 @@ class View:
         for event in self.behind():
             if isinstance(event, User) and wanted in (event.name, event.uid):
                 return event if event.cause.is_sure else Unknown(f"the user {wanted} may not be there")
-            if isinstance(event, Unsure) and "users" in event.about and _touches(event.below, _ACCOUNTS):
+            if isinstance(event, Unsure) and "users" in event.about and relative(_ACCOUNTS, event.below) is not None:
                 return Unknown(event.reason)
             if isinstance(event, FromElsewhere) and event.view is not None and _brings_accounts(event):
                 return event.view.user(wanted) if event.cause.is_sure else Unknown(f"{_ACCOUNTS} may be replaced")
@@ -351,10 +357,6 @@ def covers(pattern: str, path: str) -> bool:
 def _brings_accounts(event: FromElsewhere) -> bool:
     inside = relative(_ACCOUNTS, event.target)
     return inside is not None and posixpath.join(event.path, inside).rstrip("/") == _ACCOUNTS
-
-
-def _touches(folder: str, path: str) -> bool:
-    return relative(path, folder) is not None
 
 
 def _put(event: Put, path: str) -> Node | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mllint.image.values import Unknown
-from mllint.inspection.content import interpreters, is_locked
+from mllint.inspection.content import interpreters
 from mllint.inspection.origins import of_base
 from mllint.inspection.records import Answer, Download, Known, Origin
-from mllint.sources import lockfiles
+from mllint.sources.markers import machine_of
 from mllint.sources.wheels import Libc, wheel_for
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def download(stage: Stage) -> Answer[Download | None]:
         if minor is None:
             return Unknown(f"which wheels of {path} are taken depends on the version of Python, which is not known")
         origin = min(origin or Origin(path, locked.line), Origin(path, locked.line))
-        wheel = wheel_for(locked, minor, _machine(stage), libc)
+        wheel = wheel_for(locked, minor, machine_of(stage.platform), libc)
         sizes[name] = wheel.size if wheel is not None else None
     if origin is None:
         return Known(None, of_base(stage))
@@ -37,21 +37,10 @@ def download(stage: Stage) -> Answer[Download | None]:
     return Known(Download(sum(known), len(known), len(sizes) - len(known)), origin)
 
 
-def _machine(stage: Stage) -> str:
-    return "aarch64" if isinstance(stage.platform, str) and "arm64" in stage.platform else "x86_64"
-
-
 def _locked(stage: Stage) -> Iterator[tuple[str, Locked, str | None, str]]:
     """The packages of lock files that were installed, with the Python they are for and the path of the lock."""
-    inputs = stage.build.context.inputs
     for found, seen in interpreters(stage):
         minor = found.minor if isinstance(found.minor, str) else None
         for name, each in seen.distributions.items():
-            if each.place is None or not is_locked(each):
-                continue
-            source, span = each.place
-            line = source.position(span.start)[0]
-            lock = inputs.parsed(source, lockfiles.parse)
-            package = next((one for one in lock.packages if one.line == line), None)
-            if package is not None and package.origin.kind not in _LOCAL:
-                yield name, package, minor, source.path
+            if each.locked is not None and each.place is not None and each.locked.origin.kind not in _LOCAL:
+                yield name, each.locked, minor, each.place[0].path

@@ -162,6 +162,10 @@ class Service(NamedTuple):
     volumes: tuple[Volume, ...]
     platform: Value | None
     network_mode: Value | None
+    is_read_only: bool
+    """Whether its root file system is; then only mounts can be written to."""
+    tmpfs: tuple[Value, ...]
+    """Folders in memory, perhaps with options behind a colon."""
     is_watched: bool
     """Has `develop.watch`: its source is synchronised into the container while somebody works on it."""
     source: Source
@@ -224,7 +228,7 @@ class _Reader:
             command=self.command(table, "command"),
             entrypoint=self.command(table, "entrypoint"),
             environment=self.settings(table, "environment"),
-            env_file=self.env_file(table),
+            env_file=self.paths(table, "env_file"),
             user=self.value(table, "user"),
             working_dir=self.value(table, "working_dir"),
             device_requests=tuple(self.device_requests(table)),
@@ -234,6 +238,8 @@ class _Reader:
             volumes=tuple(self.volumes(table)),
             platform=self.value(table, "platform"),
             network_mode=self.value(table, "network_mode"),
+            is_read_only=self.text(table, "read_only").lower() in _TRUE,
+            tmpfs=self.paths(table, "tmpfs"),
             is_watched=table.at("develop", "watch") is not None,
             source=self.source,
         )
@@ -329,13 +335,13 @@ class _Reader:
             start_period=self.value(node, "start_period"),
         )
 
-    def env_file(self, table: Node) -> tuple[Value, ...]:
-        node = self.option(table, "env_file", "scalar", "list")
+    def paths(self, table: Node, name: str) -> tuple[Value, ...]:
+        node = self.option(table, name, "scalar", "list")
         if node is None:
             return ()
         items = node.items if node.kind == "list" else (node,)
         paths = (self.option(item, "path", "scalar") if item.kind == "table" else item for item in items)
-        return self.values(filter(None, paths), "env_file")
+        return self.values(filter(None, paths), name)
 
     def ports(self, table: Node) -> Iterator[Port]:
         for node in self.listed(table, "ports"):

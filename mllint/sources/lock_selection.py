@@ -158,11 +158,11 @@ class _Walk:
             if dependency.version in (None, package.version)
             and dependency.origin in (None, package.origin)
             and _stands(package, "", self.environment)
-            and (len(self.by_name[dependency.name]) == 1 or _admits(dependency.specifier, package.version))
+            and (len(self.by_name[dependency.name]) == 1 or admits(dependency.specifier, package.version))
         ]
 
 
-def _admits(specifier: str | None, version: str | None) -> bool:
+def admits(specifier: str | None, version: str | None) -> bool:
     """Whether a specifier admits a version; one that is not of PEP 440 (Poetry's `||`) admits all."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.version import InvalidVersion

@@ -6,7 +6,6 @@ Reads `uv.lock` (versions 1), `poetry.lock` (all versions from 1.0 on), `pylock.
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mllint.patterns import regex
@@ -94,6 +93,8 @@ class LockFile(NamedTuple):
     extras: Mapping[str, tuple[str, ...]]
     """The packages that an extra of the project brings, as `poetry.lock` notes them; normalised names."""
     problems: tuple[Problem, ...]
+    environments: tuple[str, ...] = ()
+    """The markers of the only environments that it is for; empty where it is for all."""
 
     def named(self, name: str) -> tuple[Locked, ...]:
         """The packages of a name, however written."""
@@ -108,6 +109,8 @@ _FILE_NAMES: dict[str, LockKind] = {"uv.lock": "uv", "poetry.lock": "poetry", "p
 
 def parse(source: Source) -> LockFile:
     """Read a lock file; what kind it is its content tells, or its name where the syntax is broken. Never raises."""
+    import tomllib
+
     try:
         content = tomllib.loads(source.text)
     except (ValueError, RecursionError):
@@ -137,7 +140,8 @@ def parse(source: Source) -> LockFile:
     python = _text(content, "requires-python") or _text(about_all, "python-versions", "requires_python")
     defaults = _texts(content, "default-groups")
     extras = {normalised(name): _names(table) for name, table in _table(content, "extras").items()}
-    return LockFile(source, kind, tuple(read), python, defaults, extras, tuple(problems))
+    environments = _texts(content, "supported-markers") or _texts(content, "environments")
+    return LockFile(source, kind, tuple(read), python, defaults, extras, tuple(problems), environments)
 
 
 def _broken(source: Source, problems: list[Problem]) -> LockFile:

@@ -25,6 +25,11 @@ class Environment(NamedTuple):
     groups: frozenset[str] = frozenset()
 
 
+def machine_of(platform: object) -> str:
+    """The machine of a platform as `--platform` names it (`linux/arm64`), x86-64 for any other one."""
+    return "aarch64" if isinstance(platform, str) and ("arm64" in platform or "aarch64" in platform) else "x86_64"
+
+
 def holds(marker: str, environment: Environment) -> bool:
     """Whether a marker is true there; one that cannot be read counts as true, as then the package is wanted."""
     # packaging compares `extra` to one name; here several may be active.

@@ -1,7 +1,7 @@
 """What a model file is, told from its bytes alone: nothing is unpickled, imported or run.
 
-Read are the first 64 KiB, of a zip archive its directory and the start of the members that describe it, of an ONNX file
-what stands behind the graph.
+Read are the first 64 KiB, of a pickle the first 16 MiB and the end, of a zip archive its directory and the start of the
+members that describe it, of an ONNX file what stands behind the graph.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ ModelKind = Literal[
 ]
 PREFIX = 65_536
 """How many bytes are read from the start of a file."""
+_PICKLED = 16 << 20
+"""How many bytes of a pickle are read, or unpacked."""
 
 
 class ModelFile(NamedTuple):
@@ -51,7 +53,8 @@ class ModelFile(NamedTuple):
     gguf: `version`, `tensors` · onnx: `ir_version`, `producer`, `producer_version`, `opsets` ("domain:version", the
     default domain empty) · tflite, hdf5, saved-model: none · keras: `keras_version` · npy: `dtype`, `shape` ·
     npz: `arrays` · torch, torchscript, pickle, joblib: `protocol`, `globals` (dotted names of classes and functions),
-    `sklearn_version` · joblib: `compression` · torch: `is_zip` · torch-archive (of TorchServe): none
+    `is_whole` (whether there are no others), `sklearn_version` · joblib: `compression` · torch: `is_zip` ·
+    torch-archive (of TorchServe): none
     """
 
 
@@ -81,7 +84,7 @@ def _by_content(path: Path, head: bytes, size: int) -> _Found | None:
         (b"\x89HDF\r\n\x1a\n", lambda *_: ("hdf5", {})),
         (b"\x93NUMPY", _npy),
         (b"PK\x03\x04", _zip),
-        (b"\x80", lambda _path, head, _size: _pickle(head)),
+        (b"\x80", _plain),
     )
     for signature, reader in readers:
         if head.startswith(signature) and (found := reader(path, head, size)):
@@ -95,7 +98,7 @@ def _by_content(path: Path, head: bytes, size: int) -> _Found | None:
     if suffix in (".joblib", ".pkl", ".pickle", ".sav", ".gz", ".z") and (found := _compressed(path, head)):
         return found
     if suffix in (".pkl", ".pickle") and head[:1] in (b"(", b"]", b"}", b"c"):
-        return _pickle(head)
+        return _plain(path, head, size)
     return _safetensors(head, size) or _onnx(path, head, size)
 
 
@@ -243,6 +246,21 @@ def _opset(content: bytes) -> str:
 # --- pickles and archives of them ---------------------------------------------------------------------------------
 
 
+def _plain(path: Path, head: bytes, size: int) -> _Found | None:
+    """A pickle that is not compressed. An estimator names the release that wrote it behind its arrays."""
+    from mllint.sources.pickles import sklearn_version
+
+    if size <= len(head):
+        return _pickle(head)
+    with path.open("rb") as file:
+        found = _pickle(file.read(_PICKLED))
+        if found is None or size <= _PICKLED or "sklearn_version" in found[1]:
+            return found
+        file.seek(-PREFIX, 2)
+        version = sklearn_version(file.read())
+    return (found[0], {**found[1], "is_whole": False, **({"sklearn_version": version} if version else {})})
+
+
 def _pickle(head: bytes) -> _Found | None:
     """A pickle, as far as its opcodes tell."""
     from mllint.sources.pickles import scan
@@ -250,7 +268,7 @@ def _pickle(head: bytes) -> _Found | None:
     scanned = scan(head)
     if scanned is None:
         return None
-    details: Details = {"protocol": scanned.protocol, "globals": scanned.globals}
+    details: Details = {"protocol": scanned.protocol, "globals": scanned.globals, "is_whole": scanned.is_whole}
     if scanned.sklearn_version:
         details["sklearn_version"] = scanned.sklearn_version
     if scanned.is_torch:
@@ -269,29 +287,62 @@ _PACKERS = (
 )
 
 
-def _compressed(path: Path, head: bytes) -> _Found | None:
-    """A pickle that joblib has compressed; only what zlib and gzip packed is looked into."""
+def _unpacked(packer: str, data: bytes) -> bytes | None:
+    """The start of what was packed; None where that is damaged, or Python has nothing to unpack it with."""
+    import bz2
+    import lzma
     import zlib
 
-    packer = next((name for signature, name in _PACKERS if head.startswith(signature)), None)
-    if packer is None or packer not in ("zlib", "gzip"):
-        return ("joblib", {"compression": packer}) if packer and path.suffix.lower() == ".joblib" else None
     try:
-        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(head, PREFIX)
-    except zlib.error:
+        if packer in ("zlib", "gzip"):
+            return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(data, _PICKLED)
+        if packer == "bz2":
+            return bz2.BZ2Decompressor().decompress(data, _PICKLED)
+        if packer in ("xz", "lzma"):
+            return lzma.LZMADecompressor(memlimit=1 << 28).decompress(data, _PICKLED)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError):
         return None
+    return None
+
+
+def _compressed(path: Path, head: bytes) -> _Found | None:
+    """A pickle that joblib has compressed."""
+    packer = next((name for signature, name in _PACKERS if head.startswith(signature)), None)
+    if packer is None:
+        return None
+    with path.open("rb") as file:
+        unpacked = _unpacked(packer, file.read(_PICKLED))
+    if unpacked is None:
+        return ("joblib", {"compression": packer}) if path.suffix.lower() == ".joblib" else None
     found = _pickle(unpacked)
     return ("joblib", {**found[1], "compression": packer}) if found else None
 
 
-def _zip(path: Path, _head: bytes, _size: int) -> _Found | None:
+_MAX_DIRECTORY = 32 << 20
+"""Bytes of a zip archive's directory above which it is not read: a model has some thousand members."""
+
+
+def _directory(path: Path, size: int) -> int:
+    """The bytes that the end of a zip archive says its directory has, the largest number where it says several."""
+    with path.open("rb") as file:
+        file.seek(max(0, size - PREFIX - 22))
+        end = file.read()
+    # The record of an archive beyond 4 GB has the number with eight bytes in another place.
+    sizes = [int.from_bytes(end[at.start() + 12 : at.start() + 16], "little") for at in re.finditer(b"PK\x05\x06", end)]
+    large = [int.from_bytes(end[at.start() + 40 : at.start() + 48], "little") for at in re.finditer(b"PK\x06\x06", end)]
+    return max((*large, *(each for each in sizes if each != 0xFFFFFFFF or not large)), default=0)
+
+
+def _zip(path: Path, _head: bytes, size: int) -> _Found | None:
     import zlib
     from zipfile import BadZipFile, ZipFile
 
+    if _directory(path, size) > _MAX_DIRECTORY:
+        return None
     try:
         with ZipFile(path) as archive:
             return _archive(archive, archive.namelist())
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error):
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError, zlib.error):
         # Truncated, encrypted, or packed in a way that Python does not know.
         return None
 
@@ -299,7 +350,7 @@ def _zip(path: Path, _head: bytes, _size: int) -> _Found | None:
 def _archive(archive: ZipFile, names: list[str]) -> _Found | None:
     if data := next((name for name in names if name == "data.pkl" or name.endswith("/data.pkl")), None):
         folder = data.removesuffix("data.pkl")
-        found = _pickle(_start(archive, data))
+        found = _pickle(_start(archive, data, _PICKLED))
         details = found[1] if found else {}
         if f"{folder}constants.pkl" in names:
             return "torchscript", details
@@ -314,6 +365,12 @@ def _archive(archive: ZipFile, names: list[str]) -> _Found | None:
     return None
 
 
-def _start(archive: ZipFile, name: str) -> bytes:
+_PLAIN_MEMBERS = (0, 8)
+"""Stored and deflated. Other ways to pack let a file say how much memory unpacking takes."""
+
+
+def _start(archive: ZipFile, name: str, limit: int = PREFIX) -> bytes:
+    if archive.getinfo(name).compress_type not in _PLAIN_MEMBERS:
+        return b""
     with archive.open(name) as member:
-        return member.read(PREFIX)
+        return member.read(limit)

@@ -44,3 +44,13 @@ def decode(data: bytes) -> Decoded:
         except (LookupError, UnicodeError) as error:
             raise UnicodeDecodeError(encoding, data, *coding.span(1), str(error)) from error
     return Decoded(data.decode("utf-8"), "utf-8", b"")
+
+
+def without_nuls(text: str) -> str | None:
+    """The text of a file that is UTF-16 in whole or part, without the mark that tells of it, and so was read with a NUL
+    beside each character; None for any other text."""
+    if "\0" not in text or "\0\0" in text:
+        return None
+    plain = text.replace("\0", "")
+    is_readable = plain.isascii() and all(each.isprintable() or each in "\t\r\n" for each in plain)
+    return plain if is_readable and text.count("\0") > 2 else None

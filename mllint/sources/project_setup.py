@@ -6,7 +6,6 @@ After "Configuring setuptools using setup.cfg files" and "Keywords" in the manua
 from __future__ import annotations
 
 import ast
-import configparser
 import re
 import warnings
 from collections import Counter
@@ -19,6 +18,7 @@ from mllint.sources.requirements import normalised, parse_requirement
 from mllint.sources.text import Logical, Problem, Span
 
 if TYPE_CHECKING:
+    import configparser
     from collections.abc import Mapping
 
     from mllint.sources.text import Source
@@ -110,6 +110,8 @@ def _scripts(source: Source, entries: list[Logical]) -> list[Script]:
 
 
 def _of_ini(source: Source) -> Setup:
+    import configparser
+
     parser = configparser.RawConfigParser()
     given = _Given()
     try:

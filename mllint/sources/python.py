@@ -151,14 +151,7 @@ def parse(source: Source) -> Module | None:
     top = _Top()
     top.read(tree)
     statements = sorted(_imports(tree), key=lambda each: each.line)
-    names: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                head = alias.name.partition(".")[0]
-                names[alias.asname or head] = alias.name if alias.asname else head
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    names = bindings(tree)
     return Module(
         frozenset(each.name for each in statements if not each.level),
         tuple(_calls(tree, names)),
@@ -171,10 +164,24 @@ def parse(source: Source) -> Module | None:
     )
 
 
+def bindings(tree: ast.Module) -> dict[str, str]:
+    """The names that imports anywhere in a module bind, with the dotted names that they stand for; without those of
+    relative imports."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                head = alias.name.partition(".")[0]
+                names[alias.asname or head] = alias.name if alias.asname else head
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    return names
+
+
 def _calls(tree: ast.Module, names: Mapping[str, str]) -> Iterator[Call]:
     constants = _constants(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := _dotted(node.func)):
+        if isinstance(node, ast.Call) and (name := dotted(node.func)):
             head, dot, tail = name.partition(".")
             values = {each.arg: _literal(each.value, constants) for each in node.keywords if each.arg}
             keywords = {name: value.value for name, value in values.items() if value is not None}
@@ -224,20 +231,21 @@ def _imports(tree: ast.Module) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             yield Import(node.module or "", node.level, names, node.lineno, condition, is_deferred)
-        elif isinstance(node, ast.Try | ast.TryStar) and any(_catches_import_errors(each) for each in node.handlers):
+        elif isinstance(node, ast.Try | ast.TryStar) and any(catches_import_errors(each) for each in node.handlers):
             # What stands behind `else` and `finally` relies on the imports as well.
             condition = condition or "optional"
         is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        is_typing = isinstance(node, ast.If) and (_dotted(node.test) or "").rpartition(".")[2] == "TYPE_CHECKING"
+        is_typing = isinstance(node, ast.If) and (dotted(node.test) or "").rpartition(".")[2] == "TYPE_CHECKING"
         for child in ast.iter_child_nodes(node):
             under = "typing" if is_typing and isinstance(node, ast.If) and child in node.body else condition
             waiting.append((child, under, is_deferred or is_function))
 
 
-def _catches_import_errors(handler: ast.ExceptHandler) -> bool:
+def catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    """Whether a clause of a `try` goes on where an import fails."""
     caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     wanted = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException")
-    return any(each is None or _dotted(each) in wanted for each in caught)
+    return any(each is None or dotted(each) in wanted for each in caught)
 
 
 _OWN_SCOPE = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -264,7 +272,7 @@ class _Top:
                 self.classes.add(node.name)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 self.imported |= {_bound(alias, node) for alias in node.names}
-            elif isinstance(node, ast.If) and _is_main_guard(node.test):
+            elif isinstance(node, ast.If) and is_main_guard(node.test):
                 self.has_main_guard = True
                 waiting += node.orelse
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -283,7 +291,8 @@ def _bound(alias: ast.alias, node: ast.Import | ast.ImportFrom) -> str:
     return alias.asname or (alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name)
 
 
-def _is_main_guard(test: ast.expr) -> bool:
+def is_main_guard(test: ast.expr) -> bool:
+    """Whether a condition is `__name__ == "__main__"`."""
     if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
         return False
     sides = [test.left, *test.comparators]
@@ -291,7 +300,7 @@ def _is_main_guard(test: ast.expr) -> bool:
     return named and any(isinstance(side, ast.Constant) and side.value == "__main__" for side in sides)
 
 
-def _dotted(node: ast.expr | None) -> str | None:
+def dotted(node: ast.expr | None) -> str | None:
     """The name that an expression spells: `a.b`, and `a().b` for what a call returns."""
     parts: list[str] = []
     while not isinstance(node, ast.Name):

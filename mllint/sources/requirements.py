@@ -7,6 +7,7 @@ any of them knows it, and versions and names are judged by the newest (no legacy
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.patterns import regex
@@ -172,6 +173,7 @@ class RequirementsFile(NamedTuple):
     lines: tuple[Line, ...]
 
 
+@lru_cache(maxsize=4096)
 def normalised(name: str) -> str:
     """The name of a distribution normalised by PEP 503, as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import tree_sitter
@@ -34,6 +34,7 @@ def _parser() -> tree_sitter.Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
+@lru_cache(maxsize=256)
 def parse(logical: Logical) -> Script:
     """Read shell text. Never raises: what cannot be read is left out and makes the script not clean."""
     data = logical.text.encode("utf-8", "replace")
@@ -91,7 +92,7 @@ class _Reader:
             elif kind in ("file_redirect", "herestring_redirect"):
                 found.append(self._redirect(child, words))
         found += [self._redirect(child, words) for child in redirects]
-        words.sort(key=lambda word: word.span.start)
+        words = _whole(sorted(words, key=lambda word: word.span.start))
         span = self._span(node)
         end = max([span.end, *(each.span.end for each in found), *(word.span.end for word in words[-1:])])
         return (Command(tuple(words), tuple(assignments), tuple(found), Span(span.start, end)),)
@@ -308,6 +309,24 @@ _READERS = {
     "variable_assignments": _Reader._lone_assignment,
     "while_statement": _Reader._loop,
 }
+
+
+def _whole(words: list[Word]) -> list[Word]:
+    """The words of a command; the grammar cuts `$V/x-$V.tgz` behind the second dollar."""
+    found: list[Word] = []
+    for word in words:
+        before = found[-1] if found else None
+        if before is not None and before.span.end == word.span.start and before.text.endswith("$"):
+            found[-1] = Word(
+                before.text + word.text,
+                before.value + word.value,
+                False,
+                Span(before.span.start, word.span.end),
+                before.substitutions + word.substitutions,
+            )
+        else:
+            found.append(word)
+    return found
 
 
 def _last_command(node: tree_sitter.Node) -> tree_sitter.Node:

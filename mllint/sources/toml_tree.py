@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 from mllint.patterns import regex
 from mllint.sources.nodes import Kind, Node
@@ -34,6 +33,8 @@ def read_toml(text: str) -> tuple[Node | None, list[Problem]]:
 
     The span of a table that has a header is the header.
     """
+    import tomllib
+
     try:
         content = tomllib.loads(text)
         scan = _Scan(text)
@@ -119,6 +120,8 @@ class _Scan:
 
     def keys(self) -> list[tuple[str, Span]]:
         """Read a dotted key."""
+        import tomllib
+
         keys = []
         dot = "."
         while dot and (match := _KEY.match(self.text, self.at)):

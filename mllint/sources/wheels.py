@@ -20,7 +20,8 @@ _WHEEL = regex(
 _LIBC = regex(r"(?P<libc>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)_(?P<machine>\w+)")
 _LEGACY = {"manylinux1_": "manylinux_2_5_", "manylinux2010_": "manylinux_2_12_", "manylinux2014_": "manylinux_2_17_"}
 _INTERPRETER = regex(r"(?P<name>cp|py)3(?P<minor>\d*)")
-_NEWEST = (99, 99)
+NEWEST = (99, 99)
+"""A C library that is new enough for any wheel."""
 _Rank = tuple[int, ...]
 
 
@@ -29,7 +30,7 @@ def wheel_for(
     python: str = "3.11",
     machine: str = "x86_64",
     libc: Libc = "glibc",
-    libc_version: tuple[int, int] = _NEWEST,
+    libc_version: tuple[int, int] = NEWEST,
 ) -> Archive | None:
     """The wheel that pip and uv take on Linux with a CPython; None where no wheel fits, so that it must be built.
 
@@ -43,7 +44,7 @@ def wheel_for(
     return min(ranked, key=lambda each: each[0])[1] if ranked else None
 
 
-def tag_rank(name: str, python: str, machine: str, libc: Libc, libc_version: tuple[int, int] = _NEWEST) -> _Rank | None:
+def tag_rank(name: str, python: str, machine: str, libc: Libc, libc_version: tuple[int, int] = NEWEST) -> _Rank | None:
     """How well the wheel of a file name fits, smaller is better; None where it does not. Of equal tags the higher build
     number wins."""
     match = _WHEEL.fullmatch(name)
@@ -60,6 +61,16 @@ def tag_rank(name: str, python: str, machine: str, libc: Libc, libc_version: tup
         if (rank := _rank(interpreter, abi, minor, is_any=platform == "any")) is not None
     ]
     return min(ranks, default=None)
+
+
+def glibc_of(name: str, machine: str) -> tuple[int, int] | None:
+    """The oldest glibc that the wheel of a file name does with on a machine; None where it is for another platform or
+    for any."""
+    match = _WHEEL.fullmatch(name)
+    platforms = match["platform"].lower().split(".") if match is not None else ()
+    found = [newness for each in platforms if (newness := _newness(each, machine, "glibc", NEWEST))]
+    oldest = max(found, default=(0, 0))
+    return (-oldest[0], -oldest[1]) if oldest != (0, 0) else None
 
 
 def _newness(platform: str, machine: str, libc: Libc, newest: tuple[int, int]) -> tuple[int, int] | None:

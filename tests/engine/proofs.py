@@ -55,7 +55,7 @@ class Proof(NamedTuple):
     @property
     def bases(self) -> frozenset[str]:
         """The images that it builds on, before and after the fix."""
-        text = "\n".join(file.content.decode() for file in (*self.case.files, *self.case.fixed))
+        text = "\n".join(file.content.decode("utf-8", "replace") for file in (*self.case.files, *self.case.fixed))
         stages = set(re.findall(r"^FROM \S+ AS (\S+)$", text, re.MULTILINE))
         return frozenset(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) - stages
 

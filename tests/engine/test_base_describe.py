@@ -9,7 +9,9 @@ import yaml
 from engine import Engine
 from typer.testing import CliRunner
 
-from mllint.cli import app
+from mllint.cli.commands import command_line
+
+app = command_line()
 
 
 def describe(*words: str) -> Any:

@@ -15,7 +15,8 @@ from mllint.sources.reference import Reference
 from mllint.sources.words import Word
 
 _VARIABLE = regex(r"\$\{?(\w+)")
-_ALONE = regex(r"[\"']?\$(?:\w+|\{\w+\})[\"']?")
+# What a chain of builds fills in: no image is meant where nobody does.
+_SLOT = regex(r"\$\{?(?:\w*_)?(?:BASE(?:_?IMAGE)?|FROM(?:_IMAGE)?|PARENT(?:_IMAGE)?)(?:_(?:NAME|REF|URI))?\}?")
 # Set by BuildKit itself, also where nothing declares them.
 _PREDEFINED = regex(r"(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT|STAGE)")
 
@@ -27,20 +28,48 @@ def base_arg_without_default(stage: Stage) -> Iterator[Finding]:
     if not stage.instruction.words or not is_first_use(stage):
         return
     word = stage.instruction.words[0]
+    if _SLOT.fullmatch(word.text.strip("\"'")):
+        return
     values, declared = _without_arguments(build)
     missing = list(_missing(word.text, values, declared))
     name = expand(word.text, values, build.dockerfile.escape)
     if not missing or isinstance(name, Unknown) or isinstance(reference.parse(name), Reference):
         return
+    missing = _needed(word.text, values, missing, build.dockerfile.escape)
     related = [Related(Location(build.source, declared[each].span), "its ARG") for each in missing if each in declared]
     verb = "have" if len(missing) > 1 else "has"
-    why = f"{verb} no default" if related else "is declared by no ARG above the first FROM"
-    outcome = "docker build fails without --build-arg" if related else "docker build fails"
-    message = f"{word.text} names no image, as {' and '.join(missing)} {why}: {outcome}"
-    repair = f"write the default that a plain build is to use above the first FROM: ARG {missing[0]}=..."
-    # An image whose base is nothing but an argument is made to be put on any.
-    is_strict = bool(related) and _ALONE.fullmatch(word.text) is not None
+    is_declared = bool(related)
+    undeclared = f"{'are' if len(missing) > 1 else 'is'} declared by no ARG above the first FROM"
+    why = f"{verb} no default" if is_declared else undeclared
+    given = " ".join(f"--build-arg {each}=..." for each in missing)
+    outcome = f"docker build fails without {given}" if is_declared else "docker build fails"
+    message = f"{word.text} names no image, as {_listed(missing)} {why}: {outcome}"
+    wanted = " and ".join(f"ARG {each}=..." for each in missing)
+    repair = f"write above the first FROM what a plain build is to use: {wanted}"
+    # An image whose base, or the registry that it is taken from, is nothing but an argument is made to be put on any.
+    is_strict = is_declared and not _is_named(word.text, values, declared)
     yield Finding(Location(build.source, word.span), message, repair, tuple(related), is_strict=is_strict)
+
+
+def _is_named(text: str, values: dict[str, Value], declared: dict[str, Word]) -> bool:
+    """Whether a reference itself tells the repository, and lacks more than the registry in front of it."""
+    rest = text.strip("\"'").rpartition("/")[2]
+    has_name = _VARIABLE.sub("", rest.partition(":")[0]).strip("{}") != ""
+    return has_name and any(_missing(rest, values, declared))
+
+
+def _needed(text: str, values: dict[str, Value], missing: list[str], escape: str) -> list[str]:
+    """The missing arguments that have to be given for it to name an image; others may stay empty."""
+    found = list(missing)
+    for each in missing:
+        name = expand(text, values | {other: "x" for other in found if other != each}, escape)
+        if not isinstance(name, Unknown) and isinstance(reference.parse(name), Reference):
+            found.remove(each)
+    return found or missing
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _missing(text: str, values: dict[str, Value], declared: dict[str, Word]) -> Iterator[str]:

@@ -1,23 +1,26 @@
 """ML101: a base whose name means another image next month."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mllint import facts
 from mllint.checks import check
 from mllint.checks.base_image.retagging import retagged
+from mllint.edits import replace
 from mllint.findings import Finding, Fix, Location, Related
 from mllint.image.build import Build
 from mllint.image.names import common_name, fits, is_built_here
 from mllint.image.published import exact_tag
 from mllint.image.stage import Stage
+from mllint.image.taken import Taken, taken
 from mllint.sources.reference import Reference
 
 
 @check("ML101")
 def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
-    """A base whose name means another image next month."""
+    """A base, or an image that files are taken from, whose name means another image next month."""
+    yield from _taken(stage)
     reference = stage.base.reference
     if reference is None or reference.digest or is_built_here(reference) or not is_first_use(stage):
         return
@@ -25,23 +28,50 @@ def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     written = stage.instruction.words[0].text
     name = f"{stage.base.text} (from {written})" if "$" in written else stage.base.text
     related = tuple(defaults(stage, written))
-    if reference.tag is None:
-        message = f"{name} has no tag, which means :latest: a rebuild can start from another image"
-        yield Finding(where, message, _exactly(stage, reference), related)
-    elif any(re.fullmatch(row["moving"], reference.tag) for row in _rows(reference, "moving")):
-        message = f"{name} follows a moving tag: a rebuild can start from another image"
-        yield Finding(where, message, _exactly(stage, reference), related)
-    elif missing := [row for row in _rows(reference, "what") if not re.search(row["pattern"], reference.tag)]:
-        parts = " and no ".join(row["what"] for row in missing)
-        message = f"{name} names no {parts}: a rebuild can start from another image"
-        yield Finding(where, message, _exactly(stage, reference), related, _pinned(stage, reference))
+    if found := _open(reference):
+        message = f"{name} {found}: a rebuild can start from another image"
+        yield Finding(where, message, _exactly(stage, reference), related, pinned(stage, reference))
     else:
         message = f"{name} has no digest: whoever can push the tag can change the image"
         repair = "add the digest behind the tag: docker buildx imagetools inspect shows it"
         yield Finding(where, message, repair, related, is_strict=True)
 
 
-def _pinned(stage: Stage, reference: Reference) -> Fix | None:
+def _open(reference: Reference) -> str | None:
+    """What makes the name of an image mean another one next month."""
+    if reference.tag is None:
+        return "has no tag, which means :latest"
+    if any(re.fullmatch(row["moving"], reference.tag) for row in _rows(reference, "moving")):
+        return "follows a moving tag"
+    missing = [row["what"] for row in _rows(reference, "what") if not re.search(row["pattern"], reference.tag)]
+    return f"names no {' and no '.join(missing)}" if missing else None
+
+
+def _taken(stage: Stage) -> Iterator[Finding]:
+    """The images that COPY and mounts of a stage are the first to name."""
+    places = [each for each in taken(stage.build) if not each.reference.digest and not is_built_here(each.reference)]
+    for at, each in enumerate(places):
+        found = _open(each.reference)
+        is_first = all(other.reference != each.reference for other in places[:at])
+        if found is None or not is_first or not any(step is each.step for step in stage.steps):
+            continue
+        where = Location(stage.build.source, each.span)
+        message = f"{each.reference.text} {found}: a rebuild can take other files from it"
+        alike = [other for other in places if other.reference == each.reference]
+        yield Finding(where, message, _exactly(stage, each.reference, "copied_as_in"), fix=_renamed(stage, alike))
+
+
+def _renamed(stage: Stage, places: Sequence[Taken]) -> Fix | None:
+    """The exact tag in all places that name an image."""
+    source, reference = stage.build.source, places[0].reference
+    tag = exact_tag(reference, _suites_that_lack(stage.build))
+    if tag is None or any(source.slice(each.span) != reference.text for each in places):
+        return None
+    name = f"{reference.text[slice(*reference.name_span)]}:{tag}"
+    return Fix("unsafe", f"take from {name}", tuple(replace(source, each.span, name) for each in places))
+
+
+def pinned(stage: Stage, reference: Reference) -> Fix | None:
     """The newest image that the tag can mean, named exactly: that of today, unless apt would fail in it."""
     # Such a tag has images for Windows too, until it names a release of Debian.
     if not all(step.has_posix_shell for step in stage.steps):
@@ -63,9 +93,9 @@ def _suites_that_lack(build: Build) -> frozenset[str]:
     return frozenset(suite for row in rows for column in ("gone", "many") for suite in row.get(column, "").split())
 
 
-def _exactly(stage: Stage, reference: Reference) -> str:
+def _exactly(stage: Stage, reference: Reference, column: str = "as_in") -> str:
     exact = exact_tag(reference, _suites_that_lack(stage.build))
-    example = exact or next((row["as_in"] for row in _rows(reference, "as_in")), None)
+    example = exact or next((row.get(column, row["as_in"]) for row in _rows(reference, "as_in")), None)
     if example is None:
         return "name an exact version in the tag, or the digest"
     return f"name the exact version, as in {reference.familiar}:{example}"

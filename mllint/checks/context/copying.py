@@ -73,6 +73,7 @@ def _largest(context: Context) -> str:
 @check("ML502")
 def unignored_context_files(build: Build) -> Iterator[Finding]:
     """A COPY brings version control data, environments, notebooks or caches into the image."""
+    yield from _history(build)
     seen: set[str] = set()
     for stage in build.needed if _is_settled(build.context) else ():
         for step in stage.steps:
@@ -81,6 +82,20 @@ def unignored_context_files(build: Build) -> Iterator[Finding]:
                 seen.update(each.entry.path for each in found)
                 if found:
                     yield _useless(build, step.copy, found)
+
+
+def _history(build: Build) -> Iterator[Finding]:
+    """A COPY that names the history itself, for what asks git during the build."""
+    removed = (each for stage in build.needed for step in stage.steps for each in step.commands if each.name == "rm")
+    if any(word.value.rstrip("/").endswith(".git") for each in removed for word in each.words):
+        return
+    for step in build.final.steps_before(None) if build.final is not None else ():
+        for source in step.copy.sources if step.copy is not None and step.copy.origin == "context" else ():
+            if source.is_remote or source.path != ".git" or build.context.excludes(".git"):
+                continue
+            message = "the history of the repository stays in the image: whoever pulls it has all commits"
+            repair = "mount it into the RUN that asks git instead: RUN --mount=type=bind,source=.git,target=.git"
+            yield Finding(Location(build.source, source.word.span), message, repair, is_strict=True)
 
 
 def _brought(stage: Stage, copy: Copy) -> Iterator[Ballast]:

@@ -7,9 +7,10 @@ from mllint.checks import check
 from mllint.checks.requirements.calls import asked_in, place_of, uses_of
 from mllint.edits import replace
 from mllint.engine import Requirements, Use
-from mllint.findings import Finding, Fix, Location, Related, Severity
+from mllint.findings import Edit, Finding, Fix, Location, Related, Severity
 from mllint.image.installing import indexed
-from mllint.image.installing.companions import Apart, apart, together
+from mllint.image.installing.clashing import fits
+from mllint.image.installing.companions import Agreed, Apart, agreed, apart, is_release, names, together
 from mllint.image.installing.indexed import Asked
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
@@ -21,16 +22,60 @@ def torch_companion_mismatch(subject: Stage | Requirements) -> Iterator[Finding]
     """A companion of torch that is not made for the torch it meets."""
     uses = uses_of(subject)
     for use in uses:
-        own = tuple(asked_in(subject, use))
-        for each in apart(use.stage, use.install):
-            if each.companion in own:
+        own, wanted = tuple(asked_in(subject, use)), indexed.asked(use.stage, use.install)
+        found = [_among(each, wanted) for each in apart(use.stage, use.install)]
+        odd = agreed(wanted, found)
+        if odd is not None and odd.torch in own:
+            yield _odd(odd, place_of(use, odd.torch)[0], wanted, indexed.tool(use.install))
+        for each in found:
+            if each.companion in own and (odd is None or each not in odd.found):
                 where, call = place_of(use, each.companion)
                 related = (_torch(each), call) if call is not None and not each.fails else (_torch(each),)
                 yield _finding(each, where, related, indexed.tool(use.install))._replace(fix=_matched(each, uses))
     if isinstance(subject, Requirements) and not subject.uses and indexed.is_public_alone(subject.file):
-        for each in together(_loose(subject), None):
+        yield from _alone(subject)
+
+
+def _alone(subject: Requirements) -> Iterator[Finding]:
+    """What does not fit in a file that nobody is seen to install."""
+    wanted = _loose(subject)
+    found = [_among(each, wanted) for each in together(wanted, None)]
+    odd = agreed(wanted, found)
+    if odd is not None:
+        yield _odd(odd, Location(odd.torch.source, odd.torch.span), wanted, "pip")
+    for each in found:
+        if odd is None or each not in odd.found:
             where = Location(each.companion.source, each.companion.span)
             yield _finding(each, where, (_torch(each),), "pip")._replace(fix=_matched(each, ()))
+
+
+def _among(each: Apart, wanted: Sequence[Asked]) -> Apart:
+    """Without the release for this torch where another pin does not take that release, or not this torch."""
+    if each.matching is None or not is_release(each.torch):
+        return each
+    others = [other for other in wanted if other is not each.companion and other.name not in names()]
+    is_fit = fits(each.companion.name, each.matching, others) and fits("torch", each.torch.partition("+")[0], others)
+    return each if is_fit else each._replace(matching=None)
+
+
+def _odd(odd: Agreed, where: Location, wanted: Sequence[Asked], tool: str) -> Finding:
+    """One finding for a torch that no companion is made for, while they agree on another one."""
+    assert odd.torch.version is not None, "only a pin stands alone against others"
+    listed = [f"{each.companion.name} {each.release}" for each in odd.found]
+    require = f"{', '.join(listed[:-1])} and {listed[-1]} require" if listed[1:] else f"{listed[0]} requires"
+    message = (
+        f"torch {odd.torch.version} is asked for, while {require} torch {odd.release}: {tool} finds no releases that"
+        " fit and the build fails"
+    )
+    related = tuple(
+        Related(Location(each.companion.source, each.companion.span), "asked for here") for each in odd.found
+    )
+    if not fits("torch", odd.release, wanted):
+        return Finding(where, message, "pin a torch and companions of it that all other pins take too", related)
+    version = odd.release + "".join(re.findall(r"\+[\w.]+", odd.torch.version))
+    edit = pinned(odd.torch, version)
+    fix = Fix("unsafe", f"take torch {version}, which the others are made for", (edit,)) if edit is not None else None
+    return Finding(where, message, f"pin torch=={version}, which the others are made for", related, fix)
 
 
 def _finding(each: Apart, where: Location, related: Sequence[Related], tool: str) -> Finding:
@@ -58,23 +103,25 @@ def _torch(each: Apart) -> Related:
 
 def _matched(each: Apart, uses: Sequence[Use]) -> Fix | None:
     """The release that is made for this torch, of the same build."""
-    companion = each.companion
     if each.matching is None or any(_differs(each, use) for use in uses):
         return None
-    text = companion.source.slice(companion.span)
     version = each.matching + "".join(re.findall(r"\+[\w.]+", each.torch))
-    title = f"take {companion.name} {version}, which is made for torch {each.torch}"
-    if companion.version is None:
-        if companion.specifier or text != companion.name:
-            return None
-        edit = replace(companion.source, companion.span, f"{text}=={version}")
-    else:
-        found = [*re.finditer(rf"==\s*({re.escape(companion.version)})(?![\w.*+!-])", text)]
-        if len(found) != 1:
-            return None
-        start = companion.span.start
-        edit = replace(companion.source, Span(start + found[0].start(1), start + found[0].end(1)), version)
-    return Fix("unsafe", title, (edit,))
+    edit = pinned(each.companion, version)
+    title = f"take {each.companion.name} {version}, which is made for torch {each.torch}"
+    return Fix("unsafe", title, (edit,)) if edit is not None else None
+
+
+def pinned(asked: Asked, version: str) -> Edit | None:
+    """Another exact version of a requirement, or its first; None where it is written in another way."""
+    text = asked.source.slice(asked.span)
+    if asked.version is None:
+        is_bare = not asked.specifier and text == asked.name
+        return replace(asked.source, asked.span, f"{text}=={version}") if is_bare else None
+    found = [*re.finditer(rf"==\s*({re.escape(asked.version)})(?![\w.*+!-])", text)]
+    if len(found) != 1:
+        return None
+    start = asked.span.start
+    return replace(asked.source, Span(start + found[0].start(1), start + found[0].end(1)), version)
 
 
 def _differs(each: Apart, use: Use) -> bool:

@@ -1,13 +1,14 @@
-"""ML704, ML705 and ML707: what is installed on an image of CUDA, or needs one."""
+"""ML704, ML705, ML707, ML709 and ML712: what is installed on an image of CUDA, or needs one."""
 
 from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.checks.base_image.retagging import retagged
+from mllint.edits import insert
 from mllint.findings import Finding, Fix, Location, Related
 from mllint.image.events import Distribution
 from mllint.image.serving import cuda
-from mllint.image.serving.cuda_users import from_wheels, is_needed, runtime
+from mllint.image.serving.cuda_users import Runtime, ctranslate2, from_wheels, is_needed, runtime, tensorflow
 from mllint.image.stage import Stage
 from mllint.sources.reference import Reference
 
@@ -16,24 +17,81 @@ from mllint.sources.reference import Reference
 def onnxruntime_gpu_cuda_mismatch(stage: Stage) -> Iterator[Finding]:
     """onnxruntime-gpu without the CUDA and cuDNN that it loads."""
     found = runtime(stage) if stage.is_final else None
-    if found is None:
+    lack = _lack(stage, found)
+    if found is None or lack is None:
         return
-    base, name = stage.root.base.text, f"onnxruntime-gpu {found.release}"
-    if found.base is None or not found.base.has_libraries:
-        lack = f"{base} has neither"
-    elif found.base.major != found.cuda:
-        lack = f"{base} has CUDA {found.base.major}"
-    elif found.base.cudnn != found.cudnn:
-        lack = f"{base} has cuDNN {found.base.cudnn}" if found.base.has_cudnn else f"{base} has no cuDNN"
-    else:
-        return
+    name = f"onnxruntime-gpu {found.release}"
     message = (
         f"{name} loads CUDA {found.cuda} and cuDNN {found.cudnn}, and {lack}: all runs on the CPU, without an error"
     )
     repair = f"start from nvidia/cuda with CUDA {found.cuda} in the flavour cudnn-runtime"
     if found.has_extras:
-        repair += ", or install onnxruntime-gpu[cuda,cudnn]"
-    yield Finding(_where(stage, found.event), message, repair, _asked(stage, found.event))
+        repair += f", or install onnxruntime-gpu[{found.extra}]"
+    yield Finding(where(stage, found.event), message, repair, asked_at(stage, found.event))
+
+
+@check("ML712")
+def tensorflow_gpu_without_cuda(stage: Stage) -> Iterator[Finding]:
+    """TensorFlow in an image for a GPU without the CUDA and cuDNN that it loads."""
+    found = tensorflow(stage) if stage.is_final else None
+    lack = _lack(stage, found)
+    if found is None or lack is None:
+        return
+    name = f"{found.event.name} {found.release}"
+    message = (
+        f"{name} loads CUDA {found.cuda} and cuDNN {found.cudnn}, and {lack}: TensorFlow sees no GPU, logs one warning"
+        " and computes on the CPU"
+    )
+    repair = f"start from nvidia/cuda with CUDA {found.cuda} and cuDNN {found.cudnn} in a cudnn-runtime flavour"
+    if found.has_extras:
+        repair = f"install {found.event.name}[{found.extra}], which brings them, or {repair}"
+    yield Finding(where(stage, found.event), message, repair, asked_at(stage, found.event), _with_extra(stage, found))
+
+
+@check("ML709")
+def ctranslate2_cudnn_mismatch(stage: Stage) -> Iterator[Finding]:
+    """CTranslate2 without the CUDA and cuDNN that it loads."""
+    found = ctranslate2(stage) if stage.is_final else None
+    lack = _lack(stage, found)
+    if found is None or lack is None:
+        return
+    name = f"{found.event.name} {found.release}"
+    if found.event.name != "ctranslate2":
+        name += " takes a CTranslate2 that"
+    message = (
+        f"{name} loads CUDA {found.cuda} and cuDNN {found.cudnn}, and {lack}: on a GPU the first request ends the"
+        " process"
+    )
+    repair = f"start from nvidia/cuda with CUDA {found.cuda} and cuDNN {found.cudnn} in a cudnn-runtime flavour"
+    if found.base is not None and (found.base.major, found.base.cudnn) == ("12", "8"):
+        repair += ", or pin ctranslate2==4.4.0, which is built for the cuDNN 8 that is there"
+    yield Finding(where(stage, found.event), message, repair, asked_at(stage, found.event))
+
+
+def _lack(stage: Stage, found: Runtime | None) -> str | None:
+    """What of the CUDA that is loaded the base does not have; None where it has all, or is not known."""
+    if found is None:
+        return None
+    base = stage.root.base.text
+    if found.base is None or not found.base.has_libraries:
+        return f"{base} has neither"
+    if found.base.major != found.cuda:
+        return f"{base} has CUDA {found.base.major}"
+    if found.base.cudnn != found.cudnn:
+        return f"{base} has cuDNN {found.base.cudnn}" if found.base.has_cudnn else f"{base} has no cuDNN"
+    return None
+
+
+def _with_extra(stage: Stage, found: Runtime) -> Fix | None:
+    """The extra behind the name, where it is asked for without one."""
+    name = found.event.name
+    source, span = found.event.place or (stage.build.source, where(stage, found.event).span)
+    text = source.slice(span)
+    is_plain = text.startswith(name) and not text[len(name) :].lstrip().startswith("[")
+    if not found.has_extras or name != "tensorflow" or not is_plain or source.path.endswith(".toml"):
+        return None
+    edit = insert(source, span.start + len(name), f"[{found.extra}]")
+    return Fix("unsafe", f"install {name}[{found.extra}]", (edit,))
 
 
 @check("ML705")
@@ -52,9 +110,9 @@ def duplicate_cuda_stack(stage: Stage) -> Iterator[Finding]:
     )
     repair = f"start from {_named(stage, base.slim_tag)}, or from an image of python: the driver comes from the host"
     root = stage.root
-    where = Location(root.build.source, root.instruction.words[0].span)
-    related = (Related(_where(stage, event), f"{event.name} is installed here"),)
-    yield Finding(where, message, repair, related, _slimmed(root))
+    place = Location(root.build.source, root.instruction.words[0].span)
+    related = (Related(where(stage, event), f"{event.name} is installed here"),)
+    yield Finding(place, message, repair, related, _slimmed(root))
 
 
 @check("ML707")
@@ -68,7 +126,7 @@ def cpu_wheels_on_gpu_image(stage: Stage) -> Iterator[Finding]:
     what = f"{event.name}{version}" if event.name != "torch" else f"the build of torch{version} here"
     message = f"{what} is for the CPU alone, on {stage.root.base.text}: no model runs on a GPU"
     repair = "install the build for CUDA, or start from an image without CUDA, as python:3.12-slim-bookworm"
-    yield Finding(_where(stage, event), message, repair, _asked(stage, event))
+    yield Finding(where(stage, event), message, repair, asked_at(stage, event))
 
 
 def _for_cpu(stage: Stage) -> Distribution | None:
@@ -100,7 +158,7 @@ def _named(stage: Stage, tag: str | None) -> str:
     return f"{reference.familiar}:{tag}" if tag is not None else f"the base flavour of {reference.familiar}"
 
 
-def _where(stage: Stage, event: Distribution) -> Location:
+def where(stage: Stage, event: Distribution) -> Location:
     """The word of the command that asks for it, else the command."""
     call = cuda.call_of(stage, event)
     lines = call[1].requirements if call is not None else ()
@@ -108,6 +166,7 @@ def _where(stage: Stage, event: Distribution) -> Location:
     return Location(stage.build.source, words[0] if words else event.cause.span)
 
 
-def _asked(stage: Stage, event: Distribution) -> tuple[Related, ...]:
+def asked_at(stage: Stage, event: Distribution) -> tuple[Related, ...]:
+    """The line of a file that asks for it, and the base."""
     base = Related(Location(stage.build.source, stage.root.instruction.words[0].span), "the base")
     return (base,) if event.place is None else (Related(Location(*event.place), "asked for here"), base)

@@ -14,6 +14,11 @@ _REPAIR = (
     " accelerator: cuda in the configuration where the image runs on GPUs"
 )
 
+_RELOCK = (
+    "take torch from PyTorch's index of CPU builds (uv: [[tool.uv.index]] and [tool.uv.sources], Poetry: a source with"
+    " priority explicit) and lock again, or set accelerator: cuda in the configuration where the image runs on GPUs"
+)
+
 
 @check("ML701")
 def torch_cuda_wheels_on_cpu_image(stage: Stage) -> Iterator[Finding]:
@@ -27,13 +32,24 @@ def torch_cuda_wheels_on_cpu_image(stage: Stage) -> Iterator[Finding]:
     version = event.version if isinstance(event.version, str) else None
     name = f"{event.name} {version}" if version else event.name
     what = "brings CUDA libraries" if event.name == "torch" else "brings torch with CUDA libraries"
-    message = f"{name} {what}, and nothing here uses a GPU: {_size(version if event.name == 'torch' else None)}"
+    size = _locked_size(found) or _size(version if event.name == "torch" else None)
+    message = f"{name} {what}, and nothing here uses a GPU: {size}"
     place = event.place
     related = (Related(Location(*place), "asked for here"),) if place is not None else ()
     # Training gains most by a GPU, and its code need not name one.
     is_sure = gpu.is_for_cpu(stage) or (meant == "cpu" and stage.server is not None)
     fix = cpu_build(found) if is_sure else None
-    yield Finding(_where(found), message, _REPAIR, related, fix, is_strict=meant == "open")
+    repair = _REPAIR if event.locked is None else _RELOCK
+    yield Finding(_where(found), message, repair, related, fix, is_strict=meant == "open")
+
+
+def _locked_size(found: WithCuda) -> str | None:
+    """What is downloaded by the sizes in a lock file."""
+    size = found.locked_size
+    if size is None or found.event.place is None:
+        return None
+    file = found.event.place[0].path.rpartition("/")[2]
+    return f"{size / 10**9:.2f} GB to download by {file}, {round(download(None).for_cpu, -1)} MB for the CPU build"
 
 
 def _size(version: str | None) -> str:

@@ -11,6 +11,7 @@ from mllint.image.installing import builds, indexed
 from mllint.image.installing.builds import Outrun, builds_of, outrun
 from mllint.image.installing.indexed import Asked
 from mllint.image.packages import Install
+from mllint.image.serving.torch_hosts import driver_for
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 from mllint.sources.text import Span
@@ -27,13 +28,22 @@ def extra_index_mixes_cuda_builds(subject: Stage | Requirements) -> Iterator[Fin
             continue
         there = f"whose newest is {found.newest}" if found.newest else "which has no such release"
         message = (
-            f"pip takes torch {found.taken} with CUDA {found.cuda} from the package index, and not from"
-            f" {found.extra.url}, {there}: of all indexes the highest version counts"
+            f"pip takes torch {found.taken} for CUDA {found.cuda} from the package index, as the highest version of all"
+            f" indexes counts, and not from {found.extra.url}, {there}: {_outcome(found)}"
         )
         repair = f"name {found.extra.url} with --index-url in a call of its own for torch, or pin a torch that is there"
         where, call = place_of(use, found.torch)
         place = (Related(Location(*found.extra.place), "the index"),) if found.extra.place else ()
         yield Finding(where, message, repair, (call, *place) if call else place, _alone(use, found))
+
+
+def _outcome(found: Outrun) -> str:
+    """What another CUDA than the one that the index is for means."""
+    meant, taken = (found.extra.build or "")[2:], found.cuda.partition(".")[0]
+    needed = driver_for(taken)
+    if needed is not None and meant[:-1] != taken:
+        return f"on hosts with a driver older than {needed} it finds no GPU"
+    return f"the image gets CUDA {found.cuda} instead of {meant[:-1]}.{meant[-1]}"
 
 
 def _alone(use: Use, found: Outrun) -> Fix | None:

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.edits import replace
+from mllint.edits import delete_lines, replace
 from mllint.engine import Requirements
 from mllint.findings import Finding, Fix, Location
+from mllint.patterns import regex
+from mllint.sources.hidden import hidden
+from mllint.sources.pip_encoding import without_nuls
 from mllint.sources.requirements import Editable, Empty, Invalid, Line, Requirement, parse_requirement
 from mllint.sources.text import Logical, Source, Span
 
@@ -18,13 +21,16 @@ _SLIPS = (
     (r"=<(?!=)", "<="),
     (r"(?<=[\w.*])\s+(?=(?:[<>!~]=|==|[<>])\s*\d)", ","),
 )
+_SAID_BY_PIP = regex(r"\[notice\] |(?:WARNING|DEPRECATION|NOTICE): ")
 
 
 @check("ML002")
 def invalid_requirement(requirements: Requirements) -> Iterator[Finding]:
     """A line of a requirements file that pip refuses."""
     source = requirements.file.source
-    lines = [line for line in requirements.file.lines if not isinstance(line, Empty)]
+    if without_nuls(source.text) is not None:
+        return
+    lines = [line for line in requirements.file.lines if not isinstance(line, Empty) and hidden(source, line) is None]
     broken = [line for line in lines if isinstance(line, Invalid)]
     if len(broken) > 3 and 3 * len(broken) > 2 * len(lines):
         message = f"pip cannot read {len(broken)} of the {len(lines)} lines: this is no requirements file"
@@ -35,7 +41,7 @@ def invalid_requirement(requirements: Requirements) -> Iterator[Finding]:
         span, reason = _fault(line, _is_for_pip_constraints(requirements))
         if reason:
             message = f"pip refuses {_shown(source.slice(span))}, so that the install fails: {reason}"
-            yield Finding(Location(source, span), message, fix=_corrected(source, line))
+            yield Finding(Location(source, span), message, fix=_removed(source, line) or _corrected(source, line))
 
 
 def _is_for_pip_constraints(requirements: Requirements) -> bool:
@@ -60,6 +66,14 @@ def _fault(line: Line, is_constraint: bool) -> tuple[Span, str]:
 def _shown(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:57]}..."
+
+
+def _removed(source: Source, line: Line) -> Fix | None:
+    """Without a line that pip printed and did not mean for the file."""
+    if not isinstance(line, Invalid) or _SAID_BY_PIP.match(source.slice(line.span)) is None:
+        return None
+    first, last = source.position(line.span.start)[0], source.position(line.span.end)[0]
+    return Fix("safe", "remove what pip said", (delete_lines(source, first, last),))
 
 
 def _corrected(source: Source, line: Line) -> Fix | None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from mllint import facts
 from mllint.checks import check
 from mllint.edits import delete
 from mllint.findings import Finding, Fix, Location
-from mllint.image.compiling import Compiling, compiling, is_for_development, is_service
+from mllint.image.compiling import Compiling, compiling, is_for_development, is_for_more, is_service
+from mllint.image.installing.downloads import requested
 from mllint.image.packages import Install
+from mllint.image.service import PYTHON
 from mllint.image.stage import Stage, Step
 from mllint.patterns import regex
 from mllint.sources.shell_tree import Word
@@ -16,6 +19,7 @@ _COMPILERS = regex(
     r"build-essential|build-base|base-devel|(?:gcc|g\+\+|clang|gfortran)(?:-[\d.]+)?|gcc-c\+\+|gcc-toolset-\d+|cargo|rustc"
     r"|cmake|ninja-build|nvidia-cuda-toolkit|cuda-(?:toolkit|nvcc|compiler)-\d+-\d+"
 )
+_OPENMP = "libgomp1"
 _MANAGERS = frozenset({"apt", "apk", "dnf", "zypper"})
 _REMOVES = frozenset({"purge", "remove", "autoremove", "del", "erase", "autopurge"})
 
@@ -32,12 +36,33 @@ def compiler_left_in_final_stage(stage: Stage) -> Iterator[Finding]:
     ):
         return
     found = compiling(stage.build)
-    if found.at_run is not None or found.may_run or not is_service(final):
+    if found.at_run is not None or found.may_run or not is_service(final) or is_for_more(final):
         return
-    for step in stage.steps:
-        left = [(call, word) for call in step.installs for word in _compilers(call) if not _removes(step, call, word)]
-        if left:
-            yield _left(stage, found, left)
+    left = [
+        (call, word)
+        for step in stage.steps
+        for call in step.installs
+        for word in _compilers(call)
+        if not _removes(stage, step, call, word)
+    ]
+    if left and not _needs_library(stage):
+        yield _left(stage, found, left)
+
+
+def _needs_library(stage: Stage) -> bool:
+    """Whether something installed needs the library of OpenMP, which an image has by its gcc alone."""
+    packages = {word.value for step in stage.steps_before(None) for each in step.installs for word in each.operands}
+    if _OPENMP in packages:
+        return False
+    process, is_built = stage.process, any(step.copy and step.copy.origin == "stage" for step in stage.steps)
+    if process is not None and is_built and stage.server is None and not PYTHON.fullmatch(process.commands[-1].name):
+        return True
+    needs = {row["name"] for row in facts.rows("library_needs") if _OPENMP in row.get("packages", "").split()}
+    return any(needs.intersection(requested(stage, each)) for step in stage.steps for each in step.installs)
+
+
+def _name(word: Word) -> str:
+    return word.value.partition("=")[0]
 
 
 def _compilers(install: Install) -> list[Word]:
@@ -46,11 +71,13 @@ def _compilers(install: Install) -> list[Word]:
     return [word for word in install.operands if _COMPILERS.fullmatch(word.value.partition("=")[0])]
 
 
-def _removes(step: Step, install: Install, word: Word) -> bool:
-    """Whether a later command of the same RUN removes it, by its name or by that of its group."""
+def _removes(stage: Stage, step: Step, install: Install, word: Word) -> bool:
+    """Whether a later command removes it, by its name or by that of its group. In another RUN that frees nothing, but
+    the image has no compiler then."""
     names = {word.value.partition("=")[0], *(each.value for each in install.values("-t", "--virtual"))}
     at = next(index for index, each in enumerate(step.commands) if each is install.executed)
-    for each in step.commands[at + 1 :]:
+    later = [each for other in stage.steps[stage.steps.index(step) + 1 :] for each in other.commands]
+    for each in (*step.commands[at + 1 :], *later):
         removed = {argument.rstrip("*-") for argument in each.arguments}
         if not _REMOVES.isdisjoint(each.arguments) and (names & {*each.arguments} or removed & names):
             return True
@@ -59,15 +86,17 @@ def _removes(step: Step, install: Install, word: Word) -> bool:
 
 def _left(stage: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> Finding:
     words = [word for _, word in left]
-    names = " and ".join(dict.fromkeys(word.value.partition("=")[0] for word in words))
-    verb = "stay" if " and " in names else "stays"
+    unique = list(dict.fromkeys(map(_name, words)))
+    names = unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"
+    verb = "stay" if len(unique) > 1 else "stays"
     message = f"{names} {verb} in the image: build tools that nothing is known to use once it is built"
-    repair = "install what needs them in a builder stage and copy the result, or purge them at the end of this RUN"
+    repair = "install what needs them in a builder stage and copy the result, or purge them in the RUN that compiles"
     fix = None
     if not found.at_build:
         repair = "leave them out, as nothing here is known to compile"
         fix = _without(stage.build.source, left)
-    return Finding(Location(stage.build.source, words[0].span), message, repair, fix=fix)
+    where = Location(stage.build.source, words[0].span)
+    return Finding(where, message, repair, fix=fix, is_strict=found.at_build)
 
 
 def _without(source: Source, left: list[tuple[Install, Word]]) -> Fix | None:

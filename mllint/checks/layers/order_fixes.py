@@ -37,6 +37,9 @@ _FREE_MODULES = frozenset({"ensurepip", "nltk.downloader", "pip", "playwright", 
 _CHANGING = frozenset({"chgrp", "chmod", "chown", "rm"})
 _SETS_MODES = frozenset({"chgrp", "chmod", "chown", "dos2unix", "ls", "mkdir"})
 _ABOUT_INSTALLS = regex(r"(?i)install|depend|requirement|package|pip\b")
+# Where installers look for their settings and keys by themselves, and the files that may be those.
+_OF_SYSTEM = regex(r"/(?:etc|root|usr|var|home/[^/]+/\.|opt/conda)(?:/|$)")
+_OF_INSTALLER = regex(r"(?:^|/)\.[^/.]|\.(?:cfg|cnf|conf|crt|ini|key|list|lock|pem|toml|txt|whl)$")
 _TOKEN = regex(r"[\w./+-]+")
 _READS_MORE = regex(r"^\s*(?:-[rcef]\b|--(?:requirement|constraint|editable|find-links)|\.|/)", MULTILINE)
 
@@ -48,14 +51,16 @@ def installed_first(stage: Stage, late: Late) -> Fix | None:
     if id(late.copy.step) not in own or len(ends) < len(late.installs):
         return None
     steps = stage.steps[own.index(id(late.copy.step)) : max(ends) + 1]
-    return _Plan(stage, late, steps).fix()
+    return _Plan(stage, late, steps, True).fix() or _Plan(stage, late, steps, False).fix()
 
 
 class _Plan:
     """What is to be done with the steps from the first copy of source to the last install."""
 
-    def __init__(self, stage: Stage, late: Late, steps: tuple[Step, ...]) -> None:
+    def __init__(self, stage: Stage, late: Late, steps: tuple[Step, ...], takes_all: bool) -> None:
         self.stage = stage
+        self.takes_all = takes_all
+        """Whether other copies of what no install reads go down as well."""
         self.context = stage.build.context
         self.dockerfile = stage.build.dockerfile
         self.steps = steps
@@ -82,6 +87,8 @@ class _Plan:
         for install, each in zip(self.installs, wanted, strict=True):
             for path in each.files:
                 self.readers.setdefault(path, install.step)
+        if self.takes_all:
+            self.copies = [step.copy for step in self.steps if step.copy is not None and self._goes_down(step.copy)]
         if not self._read_mentioned() or not self._split() or not self._divide():
             return None
         names = sorted(filter(self._is_copied, self.readers))
@@ -92,11 +99,22 @@ class _Plan:
         first = f"copy {', '.join(names[:3])} alone, and " if names else ""
         return Fix("unsafe", f"{first}bring {self._written()} behind the install", tuple(edits))
 
+    def _goes_down(self, copy: Copy) -> bool:
+        """Whether a copy is one of source, or of something from the context that is no setting of an installer."""
+        if copy.origin != "context" or isinstance(copy.destination, Unknown):
+            return copy in self.copies
+        paths = [source.path for source in copy.sources if isinstance(source.path, str)]
+        is_remote = any(source.is_remote for source in copy.sources)
+        is_data = not (is_remote or _OF_SYSTEM.match(copy.destination) or any(map(_OF_INSTALLER.search, paths)))
+        is_read = any(next(places(self.stage, copy, path), None) is not None for path in self.readers)
+        return copy in self.copies or (is_data and not is_read)
+
     def _written(self) -> str:
         """What goes down, by its names where something else of the context stays above."""
         names = [source.word.text for copy in self.copies for source in copy.sources]
         copies = [step.copy for step in self.steps if step.copy is not None and step.copy.origin == "context"]
-        return ", ".join(names) if len(copies) > len(self.copies) and len(names) <= 3 else "the source"
+        is_all = len(copies) == len(self.copies) and all(brings_source(self.stage, copy) for copy in copies)
+        return "the source" if is_all or len(names) > 3 else ", ".join(names)
 
     # which files are copied by themselves
 
@@ -257,7 +275,7 @@ class _Plan:
     def _block(self, step: Step) -> Block:
         """The lines of a step that go down: comments about the install stay with what it reads."""
         found = block(self.dockerfile, step.instruction)
-        if any(map(_ABOUT_INSTALLS.search, _comments(found, step))):
+        if id(step) in self.splits and any(map(_ABOUT_INSTALLS.search, _comments(found, step))):
             return found._replace(first=step.instruction.start_line)
         return found
 

@@ -1,34 +1,23 @@
 """Rules about bytes that a later layer only hides."""
 
-import posixpath
 from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Location, Related, Severity
-from mllint.image.copies import relative
+from mllint.image.events import Cause, Put, Unsure
+from mllint.image.packages import Install
 from mllint.image.paths import joined
 from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage, Step
-from mllint.image.view import Node
-from mllint.patterns import regex
+from mllint.image.view import Node, covers
 
 _LARGE = 1_000_000
 """Bytes from which on a copied file counts."""
 _INERT = frozenset({"cd", "df", "du", "echo", "ls", "pwd", "rm", "rmdir", "set", "true"})
-_CLEANERS = {
-    "conda": ("clean",),
-    "mamba": ("clean",),
-    "micromamba": ("clean",),
-    "pip": ("cache",),
-    "pip3": ("cache",),
-    "uv": ("cache",),
-}
-# What is there for a while only; the lists of apt are the concern of DF201.
-_FOR_A_WHILE = regex(
-    r"/(?:var/)?tmp/.*|/var/cache/.*|.*\.(?:whl|deb|rpm|tgz|zip|tar(?:\.\w+)?|run)"
-    r"|(?:/root|~|\$HOME|/home/[^/]+)/(?:\*|\.cache(?:/(?:\*|pip|uv|torch|huggingface|npm|yarn|pypoetry|bazel).*)?/?)"
-)
+_CONDAS = frozenset({"conda", "mamba", "micromamba"})
+# Commands that write much: what others make may be a few bytes.
+_WRITES_MUCH = frozenset({"aria2c", "curl", "gdown", "git", "hf", "huggingface-cli", "tar", "unzip", "wget"})
 
 
 @check("ML405")
@@ -44,7 +33,7 @@ def removed_in_later_layer(stage: Stage) -> Iterator[Finding]:
 
 
 def _cleans(each: Executed) -> bool:
-    return each.arguments[:1] != () and each.arguments[0] in _CLEANERS.get(each.name, ())
+    return each.name in _CONDAS and each.arguments[:1] == ("clean",)
 
 
 def _removed(step: Step) -> Iterator[tuple[Executed, str, str]]:
@@ -64,7 +53,8 @@ def _large_copy(stage: Stage, step: Step) -> Finding | None:
         entry = stage.build.context.find(node.origin) if isinstance(node, Node) and node.origin else None
         if entry is None or entry.size < _LARGE or not isinstance(node, Node) or node.cause.step is step:
             continue
-        message = f"rm only hides {written}: its {size(entry.size)} stay in the layer of the COPY that brought it"
+        kept = f"its {size(entry.size)} stay in the layer of the COPY that brought it"
+        message = f"rm in a later layer frees nothing of {written}: {kept}"
         repair = "mount it for this RUN alone: RUN --mount=type=bind,source=FILE,target=FILE"
         related = (Related(Location(stage.build.source, node.cause.span), "brings it"),)
         return Finding(Location(stage.build.source, each.span), message, repair, related)
@@ -72,25 +62,49 @@ def _large_copy(stage: Stage, step: Step) -> Finding | None:
 
 
 def _hidden(stage: Stage, step: Step) -> Finding | None:
-    """A RUN that does nothing but remove what earlier ones made."""
+    """A RUN that does nothing but remove what an earlier one surely wrote."""
     for each, written, path in _removed(step):
-        if not relative(path, "/var/lib/apt") and (
-            _FOR_A_WHILE.fullmatch(written) or _is_made_before(stage, step, path)
-        ):
-            return _only_hides(stage, each, written)
+        made = _made_before(stage, step, path)
+        if made is not None:
+            return _frees_nothing(stage, each, made, written)
     cleaner = next((each for each in step.commands if _cleans(each)), None)
-    return None if cleaner is None or step.mounts else _only_hides(stage, cleaner, "the cache")
+    filler = _fills_conda(stage, step) if cleaner is not None and not step.mounts else None
+    if cleaner is None or filler is None:
+        return None
+    return _frees_nothing(stage, cleaner, Cause(filler.step, filler.span), "the package cache")
 
 
-def _only_hides(stage: Stage, each: Executed, what: str) -> Finding:
-    message = (
-        f"a RUN of its own only hides {what}: the bytes stay in the image, in the layer of the RUN that wrote them"
-    )
-    repair = "remove it at the end of the RUN that makes it, or make it in a builder stage"
-    return Finding(Location(stage.build.source, each.span), message, repair, severity=Severity.INFO)
+def _frees_nothing(stage: Stage, each: Executed, made: Cause, what: str) -> Finding:
+    message = f"{each.name} in a later layer frees nothing: {what} stays in the layer of the RUN that wrote it"
+    repair = "remove it at the end of that RUN, or make it in a builder stage"
+    related = (Related(Location(stage.build.source, made.span), "writes it"),)
+    return Finding(Location(stage.build.source, each.span), message, repair, related, severity=Severity.INFO)
 
 
-def _is_made_before(stage: Stage, step: Step, path: str) -> bool:
-    node = stage.view_before(step).find(posixpath.normpath(path)) if "*" not in path else None
-    made = node.cause.step if isinstance(node, Node) else None
-    return made is not None and made.instruction.keyword == "RUN" and made is not step
+def _made_before(stage: Stage, step: Step, path: str) -> Cause | None:
+    """The command that wrote much of what is there and goes with a path or pattern."""
+    earlier = {id(each): each for each in stage.steps_before(step)}
+    view = stage.view_before(step)
+    for event in stage.log.events:
+        written = event.path if isinstance(event, Put) else event.below if isinstance(event, Unsure) else None
+        writer = earlier.get(id(event.cause.step)) if written is not None and event.cause.is_sure else None
+        if written is None or writer is None or not covers(path, written):
+            continue
+        commands = (each for each in writer.commands if each.span == event.cause.span)
+        is_much = any(each.name in _WRITES_MUCH and each.is_sure for each in commands)
+        # What is unpacked has other names than its archive: where the RUN removes anything, it may be that.
+        is_left = all(each.name != "rm" for each in writer.commands) and written != "/"
+        if is_much and (is_left if isinstance(event, Unsure) else isinstance(view.find(written), Node)):
+            return event.cause
+    return None
+
+
+def _fills_conda(stage: Stage, step: Step) -> Install | None:
+    """An earlier install of conda whose RUN leaves the cache."""
+    for other in stage.steps_before(step):
+        if other.mounts or any(_cleans(each) for each in other.commands):
+            continue
+        for install in other.installs:
+            if install.manager.name in _CONDAS and install.executed.is_sure:
+                return install
+    return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.findings import Finding, Location
+from mllint.findings import Finding, Location, Severity
 from mllint.image.build import Build
 from mllint.image.stage import Stage
 from mllint.patterns import regex
@@ -26,7 +26,10 @@ def unused_stage(build: Build) -> Iterator[Finding]:
         what = f"stage {stage.name}" if stage.name else f"FROM {stage.instruction.words[0].text}"
         message = f"nothing uses {what}: the image has none of what it makes"
         repair = "copy from it (COPY --from=...), or remove it"
-        yield Finding(Location(build.source, stage.instruction.span), message, repair)
+        # A stage that only names a folder makes nothing that anybody could miss.
+        is_idle = bool(stage.steps) and all(step.instruction.keyword == "WORKDIR" for step in stage.steps)
+        severity = Severity.INFO if is_idle else None
+        yield Finding(Location(build.source, stage.instruction.span), message, repair, severity=severity)
 
 
 def _is_for_others(stage: Stage) -> bool:

@@ -20,10 +20,19 @@ def model_after_code(stage: Stage) -> Iterator[Finding]:
             continue
         related = (Related(Location(source, heavy.source.step.instruction.span), "brings the source"),)
         message = f"RUN downloads {heavy.what} behind the source: each edit of the source downloads it again"
+        if heavy.is_of_dvc:
+            message = f"RUN pulls {heavy.what} with DVC behind the source: each edit of the source downloads it again"
         if heavy.kind == "behind":
             message = f"{_brought(heavy)} behind the source: each edit of the source uploads them again"
-        repair = f"move it above {heavy.source.written}"
-        yield Finding(where, message, repair, related, moved_above(stage, heavy), is_strict=not heavy.is_model)
+        yield Finding(where, message, _repair(heavy), related, moved_above(stage, heavy), is_strict=not heavy.is_model)
+
+
+def _repair(heavy: Heavy) -> str:
+    folder = f" {heavy.workdir}," if heavy.workdir else ""
+    if not heavy.is_of_dvc:
+        return f"move{folder.rstrip(',')}{' and' if folder else ''} it above {heavy.source.written}"
+    what = " and ".join((heavy.what, *heavy.needs))
+    return f"copy {what} apart, and move{folder} the set-up of DVC and the pull above {heavy.source.written}"
 
 
 def _beside(heavy: Heavy) -> str:

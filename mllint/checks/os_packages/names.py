@@ -32,10 +32,10 @@ def apt_package_gone_in_suite(stage: Stage) -> Iterator[Finding]:
     base = stage.root.base
     if stage not in stage.build.needed or base.known_as is None or common_name(base.known_as) not in _ALIKE:
         return
-    suite, is_told = _suite(stage)
+    suite, is_told = suite_of(stage)
     for step in stage.steps if suite else ():
         for install, word, row in _missing(step, suite):
-            if _adds_sources((*stage.steps_before(step), step)):
+            if adds_sources((*stage.steps_before(step), step)):
                 return
             severity = None if is_told and row["status"] == "verified" else Severity.WARNING
             yield _finding(stage, install, word, suite, row)._replace(severity=severity)
@@ -50,7 +50,7 @@ def _missing(step: Step, suite: str) -> Iterator[tuple[Install, Word, dict[str, 
                     yield install, word, row
 
 
-def _suite(stage: Stage) -> tuple[str, bool]:
+def suite_of(stage: Stage) -> tuple[str, bool]:
     """The release of the distribution, and whether the image's name tells it; else that of the newest images."""
     base = stage.root.base
     if isinstance(base.suite, str):
@@ -65,7 +65,7 @@ def _suite(stage: Stage) -> tuple[str, bool]:
     return newest["suite"], False
 
 
-def _adds_sources(steps: tuple[Step, ...]) -> bool:
+def adds_sources(steps: tuple[Step, ...]) -> bool:
     """Whether a step may make packages known that the archives of the image do not have."""
     for step in steps:
         instruction = step.instruction

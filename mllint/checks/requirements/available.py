@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.checks.requirements.calls import asked_in, place_of, uses_of
+from mllint.checks.requirements.calls import asked_in, obtained, place_of, uses_of
 from mllint.checks.requirements.older_python import with_older_python
 from mllint.checks.requirements.pins import released
 from mllint.engine import Requirements, Use
@@ -11,6 +11,8 @@ from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.installing import indexed, offered
 from mllint.image.installing.fitting import Misfit, lacks_compiler, misfit, place
 from mllint.image.installing.indexed import Asked
+from mllint.image.installing.old_glibc import is_too_new
+from mllint.image.installing.unbuilt import is_without_musl
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 
@@ -52,22 +54,23 @@ def _missing_release(each: Asked, where: Location, other: Related | None = None,
 @check("ML604")
 def no_wheel_for_python(subject: Stage | Requirements) -> Iterator[Finding]:
     """A release without a wheel for the interpreter that it is installed for."""
-    for use in uses_of(subject):
+    for use, each in obtained(subject):
         where = place(use.stage, use.install)
-        if where is None or not indexed.is_public(use.stage, use.install):
+        found = misfit(each, where) if where is not None else None
+        if where is None or found is None or is_too_new(each, where):
             continue
-        for each in asked_in(subject, use):
-            found = misfit(each, where)
-            if found is not None:
-                fix = with_older_python(use.stage, found, where.minor)
-                yield _without_wheel(use, each, found)._replace(fix=fix)
+        if not (each.locked and is_without_musl(each, where)):
+            fix = with_older_python(use.stage, found, where.minor)
+            yield _without_wheel(use, each, found)._replace(fix=fix)
 
 
 def _without_wheel(use: Use, each: Asked, found: Misfit) -> Finding:
     location, other = place_of(use, each)
     tool, base = indexed.tool(use.install), use.stage.root.base.text
     severity = None if found.fails and found.is_certain else Severity.WARNING
-    if found.fails:
+    if found.fails and each.locked is not None:
+        effect = f"{each.source.path.rpartition('/')[2]} has no source of it either, and {tool} ends the build"
+    elif found.fails:
         effect = f"{tool} finds no matching distribution and the build fails"
     elif lacks_compiler(use.stage, use.install):
         effect = f"{tool} builds it from source, and there is no compiler in {base}"

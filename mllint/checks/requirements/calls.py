@@ -7,7 +7,11 @@ from mllint.findings import Location, Related
 from mllint.image.installing import indexed
 from mllint.image.installing.indexed import Asked
 from mllint.image.stage import Stage
+from mllint.patterns import regex
 from mllint.sources.text import Source
+
+# In the name of a file or of its folder: what is not there for the service that runs.
+_WORKSHOP = regex(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
 
 
 def uses_of(subject: Stage | Requirements) -> list[Use]:
@@ -25,6 +29,22 @@ def uses_of(subject: Stage | Requirements) -> list[Use]:
     ]
 
 
+def of_image(requirements: Requirements) -> list[Use]:
+    """The installs that decide what the image holds."""
+    is_aside = is_workshop(requirements)
+    return [
+        use
+        for use in requirements.uses
+        if use.stage in use.stage.build.needed and (use.install.is_certain or not is_aside)
+    ]
+
+
+def is_workshop(requirements: Requirements) -> bool:
+    """Whether the name of a file or its folder says that those who work on the service need it, and not the service."""
+    folder_and_name = requirements.file.source.path.lower().split("/")[-2:]
+    return _WORKSHOP.search("/".join(folder_and_name)) is not None
+
+
 def asked_in(subject: Stage | Requirements, use: Use) -> Iterator[Asked]:
     """What a call asks for in a requirements file, or outside of them: each is reported once, at its place."""
     files = [file.source for file in (*use.read.files.values(), *use.read.constraints.values())]
@@ -34,6 +54,17 @@ def asked_in(subject: Stage | Requirements, use: Use) -> Iterator[Asked]:
                 yield each
         elif not any(each.source is source for source in files):
             yield each
+
+
+def obtained(subject: Stage | Requirements) -> Iterator[tuple[Use, Asked]]:
+    """What calls take by name from the public package index, and by lock files from whatever index these name."""
+    for use in uses_of(subject):
+        if indexed.is_public(use.stage, use.install):
+            yield from ((use, each) for each in asked_in(subject, use))
+    if isinstance(subject, Stage) and subject in subject.build.needed:
+        for call in (call for step in subject.steps for call in step.installs if call.executed.is_sure):
+            taken = indexed.locked(subject, call)
+            yield from ((Use(subject, call, subject.closure(call)), each) for each in taken)
 
 
 def is_own(subject: Stage | Requirements, use: Use, source: Source) -> bool:
@@ -49,6 +80,8 @@ def place_of(use: Use, each: Asked) -> tuple[Location, Related | None]:
     call = Location(use.stage.build.source, use.install.span)
     if each.source is use.stage.build.source:
         return Location(each.source, each.span), None
+    if each.locked is not None:
+        return call, Related(Location(each.source, each.span), "locked here")
     if each.source.path.endswith("pyproject.toml"):
         return call, Related(Location(each.source, each.span), "asked for here")
     return Location(each.source, each.span), Related(call, "installed here")

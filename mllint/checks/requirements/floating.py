@@ -4,52 +4,54 @@ from collections.abc import Iterator, Sequence
 
 from mllint import facts
 from mllint.checks import check
+from mllint.checks.requirements.calls import is_workshop, of_image
 from mllint.checks.requirements.pins import pinned_call, pinned_file
-from mllint.engine import Requirements, Use
+from mllint.engine import Requirements
 from mllint.findings import Finding, Location, Severity
+from mllint.image.compiling import is_for_development
+from mllint.image.installing.downloads import INSTALLERS
 from mllint.image.installing.lists import BUILD_TOOLS
 from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.packages import Install
 from mllint.image.stage import Stage
-from mllint.patterns import regex
 from mllint.sources.requirements import Requirement
-
-# In the name of a file or of its folder: what is not there for the service that runs.
-_WORKSHOP = regex(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
 
 
 @check("ML601")
 def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
     """A line of a requirements file that takes whatever release is the newest."""
-    file, uses = requirements.file, _of_image(requirements)
+    is_aside = not requirements.uses and is_workshop(requirements)
+    fix = pinned_file(of_image(requirements))
+    for line in open_lines(requirements):
+        repair = f"pin the tested release: {with_extras(line)}==<version>"
+        yield Finding(
+            place_of_line(requirements, line),
+            floating_message([line]),
+            repair,
+            fix=fix,
+            is_strict=line.has_upper_bound or is_aside,
+        )
+
+
+def open_lines(requirements: Requirements) -> Iterator[Requirement]:
+    """The lines of a requirements file that leave the release open, in one of the installs that decide what the image
+    holds."""
+    file, uses = requirements.file, of_image(requirements)
     if requirements.is_constraints or (requirements.uses and not uses):
         return
     if not uses and file.source.path.endswith(".in"):
         return
     places = [settled(use.stage, use.install, use.read) for use in uses] or [settled_alone(file)]
-    is_aside = not uses and _is_workshop(requirements)
-    fix = pinned_file(uses)
     for line in file.lines:
         if isinstance(line, Requirement) and any(_floats(line, place) for place in places):
-            assert line.name_span is not None
-            where = Location(file.source, line.specifier_span or line.name_span)
-            repair = f"pin the tested release: {_with_extras(line)}==<version>"
-            yield Finding(where, _floating_message(line), repair, fix=fix, is_strict=line.has_upper_bound or is_aside)
+            yield line
 
 
-def _of_image(requirements: Requirements) -> list[Use]:
-    """The installs that decide what the image holds."""
-    is_workshop = _is_workshop(requirements)
-    return [
-        use
-        for use in requirements.uses
-        if use.stage in use.stage.build.needed and (use.install.is_certain or not is_workshop)
-    ]
-
-
-def _is_workshop(requirements: Requirements) -> bool:
-    folder_and_name = requirements.file.source.path.lower().split("/")[-2:]
-    return _WORKSHOP.search("/".join(folder_and_name)) is not None
+def place_of_line(requirements: Requirements, line: Requirement) -> Location:
+    """Where to report a line that leaves the release open."""
+    span = line.specifier_span or line.name_span
+    assert span is not None, "only a line with a name is open"
+    return Location(requirements.file.source, span)
 
 
 def _floats(line: Requirement, place: Settled) -> bool:
@@ -58,54 +60,82 @@ def _floats(line: Requirement, place: Settled) -> bool:
     return line.marker is None or is_for_linux(line.marker)
 
 
-def _floating_message(line: Requirement) -> str:
-    named = f"{line.name}{line.specifier}"
-    if line.has_upper_bound:
-        return f"{named} admits more than one release: the next build may install another one"
-    if line.specifier:
-        return f"{named} admits every later release: the next build may install another one"
-    return f"{named} has no version: the next build may install another release"
+def floating_message(floating: Sequence[Requirement]) -> str:
+    """What is open, and that the next build may install something else."""
+    names = [f"{each.name}{each.specifier}" for each in floating]
+    if len(names) == 1 and floating[0].has_upper_bound:
+        return f"{names[0]} admits more than one release: the next build may install another one"
+    if len(names) == 1 and floating[0].specifier:
+        return f"{names[0]} admits every later release: the next build may install another one"
+    return listed(names)
 
 
-def _with_extras(line: Requirement) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The same of names without a version."""
+    if len(names) == 1:
+        return f"{names[0]} has no version: the next build may install another release"
+    shown = names if len(names) < 5 else [*names[:3], f"{len(names) - 3} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]} are not pinned: the next build may install other releases"
+
+
+def with_extras(line: Requirement) -> str:
+    """The name of a requirement as it is written before a version."""
     return f"{line.name}[{','.join(line.extras)}]" if line.extras else f"{line.name}"
 
 
 @check("ML602")
 def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
     """A RUN that installs whatever release is the newest."""
-    if stage not in stage.build.needed:
-        return
-    for step in stage.steps:
-        for install in step.installs:
-            if install.manager.name in ("pip", "uv pip"):
-                yield from _unpinned_words(stage, install)
+    for install in installs_of(stage):
+        floating = open_words(stage, install)
+        serious = open_frameworks(install, floating)
+        others = [each for each in floating if each not in serious]
+        hints = [each for each in others if _is_hint(stage, install, each)]
+        plain = [each for each in others if each not in hints]
+        for group in filter(None, (serious, plain)):
+            yield open_call(stage, install, group)
+        if hints:
+            yield open_call(stage, install, hints)._replace(severity=Severity.INFO, is_strict=True)
 
 
-def _unpinned_words(stage: Stage, install: Install) -> Iterator[Finding]:
-    place = settled(stage, install, stage.closure(install))
-    asked = [each for each in install.requirements if isinstance(each, Requirement)]
-    floating = [each for each in asked if _floats(each, place) and each.key not in BUILD_TOOLS]
-    frameworks = {row["name"] for row in facts.rows("ml_frameworks")}
+def _is_hint(stage: Stage, install: Install, line: Requirement) -> bool:
+    """Whether a name is left open in part, or on purpose, or brings nothing that the service runs."""
     wants_newest = install.has("--pre", "--prerelease")
-    serious = [each for each in floating if each.key in frameworks and not each.has_upper_bound and not wants_newest]
-    others = [each for each in floating if each not in serious]
-    if serious:
-        yield _unpinned_call(stage, install, serious)
-    if others:
-        yield _unpinned_call(stage, install, others, is_strict=True)
+    is_aside = line.key in INSTALLERS or is_for_development(stage) or not stage.is_in_image
+    return line.has_upper_bound or wants_newest or is_aside
 
 
-def _unpinned_call(stage: Stage, install: Install, floating: Sequence[Requirement], is_strict: bool = False) -> Finding:
-    first = floating[0]
-    if len(floating) == 1:
-        message = _floating_message(first)
-    else:
-        names = [f"{each.name}{each.specifier}" for each in floating]
-        shown = names if len(names) < 5 else [*names[:3], f"{len(names) - 3} more"]
-        message = f"{', '.join(shown[:-1])} and {shown[-1]} are not pinned: the next build may install other releases"
-    repair = f'pin the tested release: "{_with_extras(first)}==<version>"'
-    severity = Severity.INFO if is_strict else None
-    fix = pinned_call(stage, install)
-    where = Location(stage.build.source, first.span)
-    return Finding(where, message, repair, fix=fix, severity=severity, is_strict=is_strict)
+def installs_of(stage: Stage) -> Iterator[Install]:
+    """The calls of pip and uv that the image is made with."""
+    if stage in stage.build.needed:
+        installs = (install for step in stage.steps for install in step.installs)
+        yield from (each for each in installs if each.manager.name in ("pip", "uv pip"))
+
+
+def open_words(stage: Stage, install: Install) -> list[Requirement]:
+    """What a command names and leaves the release of open."""
+    place = settled(stage, install, stage.closure(install))
+    asked = (each for each in install.requirements if isinstance(each, Requirement))
+    return [each for each in asked if _floats(each, place) and each.key not in BUILD_TOOLS]
+
+
+def open_frameworks(install: Install, floating: Sequence[Requirement]) -> list[Requirement]:
+    """Those of a command's words that take every later release of a framework."""
+    return [each for each in floating if is_open_framework(install, each)]
+
+
+def is_open_framework(install: Install | None, line: Requirement) -> bool:
+    """Whether a requirement takes every later release of a framework of machine learning, and nobody asks for that."""
+    wants_newest = install is not None and install.has("--pre", "--prerelease")
+    return bool(facts.by("ml_frameworks", "name").get(line.key or "")) and not line.has_upper_bound and not wants_newest
+
+
+def open_call(stage: Stage, install: Install, floating: Sequence[Requirement]) -> Finding:
+    """A finding for what a call leaves open, at the first of it."""
+    repair = f'pin the tested release: "{with_extras(floating[0])}==<version>"'
+    first, source = floating[0], stage.build.source
+    message = floating_message(floating)
+    if len(floating) == 1 and source.text[first.span.end : first.span.end + 1] in ("<", ">"):
+        # There is a version, which the shell takes for a redirection.
+        message = f"{first.name} is not pinned: the next build may install another release"
+    return Finding(Location(source, first.span), message, repair, fix=pinned_call(stage, install))

@@ -8,7 +8,12 @@ from mllint.checks.requirements.asking import Wish, wishes
 from mllint.edits import delete_lines, replace
 from mllint.engine import Requirements
 from mllint.findings import Edit, Finding, Fix, Severity
+from mllint.image.installing import indexed, offered
+from mllint.image.installing.clashing import required
+from mllint.image.installing.fitting import place
 from mllint.image.installing.indexed import Asked
+from mllint.image.installing.pins import preinstalled
+from mllint.image.names import common_name
 from mllint.image.releases import version_of
 from mllint.image.stage import Stage
 from mllint.patterns import regex
@@ -17,6 +22,8 @@ from mllint.sources.text import Span
 
 _NAME = regex(r"[\w.-]*\w")
 _FAILS_SINCE = "3.11"
+# The last images of these lines have pip 23, which does not step back.
+_LAST_OF_LINE = regex(r"3\.(?:7|8|9|10)(?:-(?!alpine).*)?")
 # Who sets it wants the stub.
 _ALLOWS_STUB = "SKLEARN_ALLOW_DEPRECATED_SKLEARN_PACKAGE_INSTALL"
 
@@ -34,6 +41,8 @@ def import_name_as_package(subject: Stage | Requirements) -> Iterator[Finding]:
         seen.add(wish.asked)
         where, other = wish.place
         message, repair = _said(row, wish)
+        beside = _beside(row, wish, names)
+        repair = f"leave it out, as {beside}" if beside is not None else repair
         is_hint = row["effect"] in ("backport", "forwards")
         may_pass = _may_pass(row, wish)
         doubt = Severity.WARNING if row["status"] != "verified" or may_pass else None
@@ -52,6 +61,9 @@ def _may_pass(row: Mapping[str, str], wish: Wish) -> bool:
     """Whether the pip of the image may be one that steps back to an empty release instead of failing, as some of 2020
     and 2021 do (tried with pip 20.3.4, 21.2.4 and 21.3.1); none that runs on Python 3.11 is."""
     is_old = wish.minor is None or version_of(wish.minor) < version_of(_FAILS_SINCE)
+    reference = wish.use.stage.root.base.reference if wish.use is not None else None
+    if reference is not None and common_name(reference) == "python" and _LAST_OF_LINE.fullmatch(reference.tag or ""):
+        return False
     return "steps_back" in row and wish.asked.version is None and is_old
 
 
@@ -91,10 +103,22 @@ def _said(row: Mapping[str, str], wish: Wish) -> tuple[str, str]:
         case "absent":
             effect = f"is not on the package index: {wish.tool} finds no matching distribution and the build fails"
         case _ if _may_pass(row, wish):
-            effect = "on the package index is a stub: pip ends with an error, or installs an empty release of it"
+            effect = (
+                "on the package index is a stub: pip ends with an error, or goes back to 0.0, which only brings"
+                f" {row['meant']}"
+            )
         case _:
             effect = "on the package index is a stub whose installation ends with an error: the build fails"
     return f"{name} {effect}", f"write {row['meant']}"
+
+
+def _beside(row: Mapping[str, str], wish: Wish, asked: set[str]) -> str | None:
+    """Who brings what is meant."""
+    meant = row.get("meant", "")
+    if meant in asked:
+        return f"{meant} is asked for beside it"
+    is_there = wish.use is not None and meant in preinstalled(wish.use.stage)
+    return f"{wish.use.stage.root.base.text} has {meant}" if wish.use is not None and is_there else None
 
 
 def _fix(row: Mapping[str, str], wish: Wish, asked: set[str]) -> Fix | None:
@@ -103,14 +127,40 @@ def _fix(row: Mapping[str, str], wish: Wish, asked: set[str]) -> Fix | None:
     each = wish.asked
     meant = row.get("meant")
     is_of_file = wish.use is None or each.source is not wish.use.stage.build.source
-    if meant is None or meant in asked:
+    if meant is None or _beside(row, wish, asked) is not None:
         edit = _without(each) if is_of_file else None
         return Fix("safe", f"leave {_written(each)} out", (edit,)) if edit is not None else None
     span = _span(each)
     if each.specifier or span is None:
         return None
     is_sure = "choice" not in row and row["status"] == "verified"
-    return Fix("safe" if is_sure else "unsafe", f"write {meant}", (replace(each.source, span, meant),))
+    version = _release(meant, wish)
+    if version is None and wish.use is None and facts.by("ml_frameworks", "name").get(meant):
+        # Which of its releases the Python of the image can take, nobody knows.
+        return None
+    text = f"{meant}=={version}" if version is not None and _is_bare(each, span) else meant
+    return Fix("safe" if is_sure else "unsafe", f"write {text}", (replace(each.source, span, text),))
+
+
+def _is_bare(each: Asked, span: Span) -> bool:
+    """Whether the shell takes nothing behind a name for a redirection, and no extras stand there."""
+    return each.source.text[span.end : span.end + 1] not in tuple("[<>")
+
+
+def _release(name: str, wish: Wish) -> str | None:
+    """The newest release that the pins beside it and the interpreter admit, as far as the tables tell."""
+    where = place(wish.use.stage, wish.use.install) if wish.use is not None else None
+    if wish.use is None or where is None or name in preinstalled(wish.use.stage):
+        return None
+    pins = {each.name: each.version for each in indexed.asked(wish.use.stage, wish.use.install) if each.version}
+    limits = (str(one.specifier) for pin in pins.items() for one in required(*pin) if normalised(one.name) == name)
+    version = offered.newest(name, where.minor, ",".join(filter(None, limits)))
+    offer = offered.offer(name, version) if version is not None else None
+    if version is None or offer is None or not offer.has_wheel(where.minor, where.platform):
+        return None
+    needs = ((normalised(one.name), one.specifier) for one in required(name, version))
+    fits = all(limit.contains(pins[other], prereleases=True) for other, limit in needs if other in pins)
+    return version if fits else None
 
 
 def _without(each: Asked) -> Edit | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.checks.requirements.calls import is_own, place_of, uses_of
-from mllint.edits import insert, newline
+from mllint.checks.requirements.pins import pinned_below
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Fix, Severity
 from mllint.image.installing.numpy_abi import Broken, broken
@@ -40,16 +40,4 @@ def _finding(use: Use, each: Broken) -> Finding:
 
 def _fix(use: Use, each: Broken) -> Fix | None:
     """NumPy 1 on a line of its own below the one that needs it."""
-    source = each.asked.source
-    is_file = source is not use.stage.build.source and not source.path.endswith(".toml")
-    first, last = (source.position(at)[0] for at in each.asked.span)
-    if each.older is None or not is_file or first != last or "numpy" in _names(use):
-        return None
-    pin, end = f"numpy=={each.older}", newline(source)
-    if last < len(source.line_starts):
-        return Fix("unsafe", f"pin {pin}", (insert(source, source.line_starts[last], f"{pin}{end}"),))
-    return Fix("unsafe", f"pin {pin}", (insert(source, len(source.text), f"\n{pin}"),))
-
-
-def _names(use: Use) -> set[str | None]:
-    return {line.key for _, line in use.read.lines()}
+    return pinned_below(use, each.asked, "numpy", each.older) if each.older is not None else None

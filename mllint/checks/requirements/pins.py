@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mllint.checks.requirements.calls import asked_in
-from mllint.edits import insert, replace
+from mllint.edits import insert, newline, replace
 from mllint.engine import Requirements, Use
 from mllint.findings import Edit, Fix, Location
 from mllint.image.installing import lists, offered, pinning
@@ -91,6 +91,40 @@ def _pin(source: Source, line: Requirement, version: str) -> Edit | None:
         return None
     blank = re.match(r"[=!<>~]+(\s*)", written)
     return replace(source, line.specifier_span, f"=={blank[1] if blank else ''}{version}")
+
+
+def pinned_below(use: Use, each: Asked, name: str, version: str) -> Fix | None:
+    """A distribution that nothing asks for yet, on a line of its own below the one that brings it along."""
+    source = each.source
+    is_file = source is not use.stage.build.source and not source.path.endswith(".toml")
+    first, last = (source.position(at)[0] for at in each.span)
+    if not is_file or first != last or any(line.key == name for _, line in use.read.lines()):
+        return None
+    pin, end = f"{name}=={version}", newline(source)
+    if last < len(source.line_starts):
+        return Fix("unsafe", f"pin {pin}", (insert(source, source.line_starts[last], f"{pin}{end}"),))
+    return Fix("unsafe", f"pin {pin}", (insert(source, len(source.text), f"\n{pin}"),))
+
+
+def repinned(each: Asked, version: str) -> Fix | None:
+    """Another release in the place of the one that is pinned."""
+    found = _exact(each.source, each.span, each.version) if each.version is not None else None
+    if found is None:
+        return None
+    return Fix("unsafe", f"pin {each.name} to {version}", (replace(each.source, found, version),))
+
+
+def pinned_to(stage: Stage, install: Install, each: Asked, version: str) -> Fix | None:
+    """A release for a distribution that a call asks for, whether or not another one is pinned."""
+    if each.version is not None:
+        return repinned(each, version)
+    lines = [(stage.build.source, line) for line in install.requirements]
+    lines += [(file.source, line) for file, line in stage.closure(install).lines()]
+    for source, line in lines:
+        if isinstance(line, Requirement) and source is each.source and line.span == each.span:
+            edit = _pin(source, line, version)
+            return Fix("unsafe", f"pin {each.name} to {version}", (edit,)) if edit is not None else None
+    return None
 
 
 def released(subject: Stage | Requirements, uses: Sequence[Use], each: Asked) -> Fix | None:

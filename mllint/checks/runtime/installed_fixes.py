@@ -1,7 +1,10 @@
 """Repairs of a server that nothing installs: a pin of it where the image takes its packages from."""
 
+from typing import Literal
+
 from mllint.edits import insert, lines_at_end
 from mllint.findings import Edit, Fix
+from mllint.image import distributions
 from mllint.image.installing import offered
 from mllint.image.installing.fitting import place
 from mllint.image.packages import Install
@@ -9,7 +12,7 @@ from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 
 
-def required(stage: Stage, name: str) -> Fix | None:
+def required(stage: Stage, name: str, applicability: Literal["safe", "unsafe"] = "unsafe") -> Fix | None:
     """The newest release that fits, in the one requirements file that is installed, else in the one command."""
     calls = [(each, install) for each in stage.build.needed for step in each.steps for install in step.installs]
     calls = [(each, install) for each, install in calls if install.manager.language == "python"]
@@ -25,7 +28,7 @@ def required(stage: Stage, name: str) -> Fix | None:
         edit = _behind_words(each, install, pin)
     else:
         edit = lines_at_end(source, [pin]) if "--hash" not in source.text else None
-    return Fix("unsafe", f"require {pin}", (edit,)) if edit is not None else None
+    return Fix(applicability, f"require {pin}", (edit,)) if edit is not None else None
 
 
 def _newest(stage: Stage, install: Install, name: str) -> str | None:
@@ -33,6 +36,9 @@ def _newest(stage: Stage, install: Install, name: str) -> str | None:
     where = place(stage, install)
     fits = [offer for offer in offered.offers(name) if where and offer.has_wheel(where.minor, where.platform)]
     known = offered.releases(name)
+    if not known and where:
+        # The tables of releases do not have all that those of requirements have.
+        return next((str(row.last) for row in distributions.releases(name) if row.is_verified and row.last), None)
     if not fits or fits[-1].last not in known:
         return None
     found = reversed(known[: known.index(fits[-1].last) + 1])

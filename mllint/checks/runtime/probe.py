@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mllint.checks import check
 from mllint.checks.runtime import probe_fixes
@@ -12,13 +12,13 @@ from mllint.image import programs
 from mllint.image.distributions import providers_of_import
 from mllint.image.interpreter import is_python_program
 from mllint.image.paths import DEFAULT_PATH
-from mllint.image.serving import absence, lookalikes, uses
+from mllint.image.serving import absence, lookalikes, probes, uses
 from mllint.image.serving.absence import Absence
+from mllint.image.serving.probes import Probe
 from mllint.image.serving.uses import Use
 from mllint.image.stage import Stage
-from mllint.sources import compose, python
+from mllint.sources import python
 from mllint.sources.python import Import
-from mllint.sources.shell_tree import Word
 from mllint.sources.text import Source, Span
 
 _NEVER = "the container will never be healthy"
@@ -28,23 +28,25 @@ _CLIENTS = frozenset({"requests", "httpx", "urllib3", "aiohttp"})
 @check("ML302")
 def healthcheck_module_missing(stage: Stage) -> Iterator[Finding]:
     """A health check whose Python imports what is not there."""
-    if not stage.is_final:
-        return
-    yield from _imported(stage, "HEALTHCHECK", uses.of_healthcheck(stage), _own_test(stage))
-    for service in stage.build.services:
-        test = service.healthcheck.test if service.healthcheck and not service.healthcheck.is_disabled else None
-        if test is not None:
-            used = uses.of_test(stage, service.source, _words(test))
-            yield from _imported(stage, _of(service), used, probe_fixes.of_compose(service, test))
+    for each in probes.of(stage) if stage.is_final else ():
+        yield from _imported(stage, each.who, each.uses, _test(stage, each))
 
 
-def _own_test(stage: Stage) -> Test | None:
-    """The test of the HEALTHCHECK, where it is no ONBUILD of an image above."""
+def is_broken(stage: Stage, probe: Probe) -> bool:
+    """Whether a health check lacks a module or program, so that it never asks anything."""
+    found = (*_imported(stage, probe.who, probe.uses, None), *_missing(stage, probe.who, probe.uses, None))
+    return any(True for _ in found)
+
+
+def _test(stage: Stage, probe: Probe) -> Test | None:
+    """Where a test can be repaired: not that of an ONBUILD of an image above."""
+    if probe.service is not None and probe.service.healthcheck is not None and probe.service.healthcheck.test:
+        return probe_fixes.of_compose(probe.service, probe.service.healthcheck.test)
     step = stage.step_of(stage.end.healthcheck)
     return probe_fixes.of_instruction(step.instruction) if step is not None and step.trigger is None else None
 
 
-def _imported(stage: Stage, who: str, used: Iterator[Use], test: Test | None) -> Iterator[Finding]:
+def _imported(stage: Stage, who: str, used: Iterable[Use], test: Test | None) -> Iterator[Finding]:
     seen: set[str] = set()
     for use in used:
         code, interpreter = uses.code(stage, use), absence.interpreter(use)
@@ -73,14 +75,14 @@ def _importing(who: str, use: Use, source: Source, each: Import, missing: Absenc
     severity = None if missing.is_verified else Severity.WARNING
     if not source.path:
         message = f"{who} imports {each.name}, which nothing installs: {_NEVER}"
-        return Finding(_named(use, each.name), message, repair, severity=severity)
+        return Finding(named(use, each.name), message, repair, severity=severity)
     script = posixpath.basename(source.path)
     message = f"{who} runs {script}, which imports {each.name}, and nothing installs that: {_NEVER}"
     related = (Related(Location(source, source.line_span(each.line)), "it is imported here"),)
     return Finding(use.place, message, repair, related, severity=severity)
 
 
-def _named(use: Use, module: str) -> Location:
+def named(use: Use, module: str) -> Location:
     """The place of a module's name in the code behind -c."""
     span = use.executed.span
     name = re.compile(rf"(?<![\w.]){re.escape(module)}(?!\w)").search(use.source.text, span.start, span.end)
@@ -92,45 +94,13 @@ def _named(use: Use, module: str) -> Location:
 @check("ML304")
 def healthcheck_tool_missing(stage: Stage) -> Iterator[Finding]:
     """A health check that runs what is not there."""
-    if not stage.is_final:
-        return
-    setting = stage.end.healthcheck
-    if setting is not None and setting.instruction is not None and stage.healthcheck is not None:
-        where = Location(stage.build.source, setting.instruction.span)
-        if stage.healthcheck.test[0] == "CMD-SHELL" and (found := _shell(stage, "HEALTHCHECK", where)):
-            yield found._replace(
-                fix=probe_fixes.without_shell(stage, setting.instruction) if _own_test(stage) else None
-            )
+    for each in probes.of(stage) if stage.is_final else ():
+        test = _test(stage, each)
+        if each.needs_own_shell and (found := _shell(stage, each.who, each.where)):
+            fix = probe_fixes.without_shell(stage, each.instruction) if each.instruction and test else None
+            yield found._replace(fix=fix)
         else:
-            yield from _missing(stage, "HEALTHCHECK", uses.of_healthcheck(stage), _own_test(stage))
-    for service in stage.build.services:
-        test = service.healthcheck.test if service.healthcheck and not service.healthcheck.is_disabled else None
-        if test is not None:
-            yield from _in_compose(stage, service, test)
-
-
-def _of(service: compose.Service) -> str:
-    return f"the health check of the compose service {service.name}"
-
-
-def _words(test: compose.Command) -> tuple[Word, ...]:
-    """What a health check of compose runs: a text in a shell, or a list of words behind CMD."""
-    values = test.values[1:] if test.is_list else test.values
-    words = tuple(Word(value.text, value.literal or "$", value.is_literal, value.span) for value in values)
-    return (*(Word(text, text, True, test.span) for text in ("sh", "-c")), *words) if _needs_shell(test) else words
-
-
-def _needs_shell(test: compose.Command) -> bool:
-    return not test.is_list or test.values[0].text == "CMD-SHELL"
-
-
-def _in_compose(stage: Stage, service: compose.Service, test: compose.Command) -> Iterator[Finding]:
-    who = _of(service)
-    if _needs_shell(test) and (found := _shell(stage, who, Location(service.source, test.span))):
-        yield found
-    else:
-        used = uses.of_test(stage, service.source, _words(test))
-        yield from _missing(stage, who, used, probe_fixes.of_compose(service, test))
+            yield from _missing(stage, each.who, each.uses, test)
 
 
 def _shell(stage: Stage, who: str, where: Location) -> Finding | None:
@@ -144,7 +114,7 @@ def _shell(stage: Stage, who: str, where: Location) -> Finding | None:
     return Finding(where, message, repair, severity=severity)
 
 
-def _missing(stage: Stage, who: str, used: Iterator[Use], test: Test | None) -> Iterator[Finding]:
+def _missing(stage: Stage, who: str, used: Iterable[Use], test: Test | None) -> Iterator[Finding]:
     base, seen = stage.root.base, set()
     for use in used:
         for name, word in use.names:

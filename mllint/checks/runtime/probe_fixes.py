@@ -79,10 +79,10 @@ def with_standard_library(stage: Stage, use: Use, test: Test) -> Fix | None:
     if asked is None or not is_plain or use.source is not test.source:
         return None
     text = f"{written[0]}{asking.code(asked)}{written[0]}"
-    return Fix(_applicability(stage, asked), _TITLE, (replace(test.source, words[at].span, text),))
+    return Fix(applicability(stage, asked), _TITLE, (replace(test.source, words[at].span, text),))
 
 
-def _applicability(stage: Stage, asked: Asked) -> Literal["safe", "unsafe"]:
+def applicability(stage: Stage, asked: Asked) -> Literal["safe", "unsafe"]:
     """A check that passed with any answer passes with the new one where the path is known to answer."""
     match = _PATH.fullmatch(asked.url)
     path = (match[1] or "/") if match else None
@@ -96,12 +96,12 @@ def with_python(stage: Stage, use: Use, test: Test) -> Fix | None:
     is_ours = use.source is test.source and all(_stands_there(test.source, word) for word in use.executed.words)
     if asked is None or name is None or not is_ours or ("$" in asked.url and test.instruction is None):
         return None
-    words, applicability = use.executed.words, _applicability(stage, asked)
+    words, how = use.executed.words, applicability(stage, asked)
     span = Span(words[0].span.start, words[-1].span.end)
     if words[0].span in test.members:
         if "$" in asked.url or "\n" in test.source.slice(span):
             return None
-        return Fix(applicability, _TITLE, (replace(test.source, span, _members(name, asked)),))
+        return Fix(how, _TITLE, (replace(test.source, span, _members(name, asked)),))
     parts = next((found for text in test.texts if (found := _parts(text, use.executed))), ())
     if not parts:
         return None
@@ -109,9 +109,9 @@ def with_python(stage: Stage, use: Use, test: Test) -> Fix | None:
     if whole is not None and "$" not in asked.url:
         limit = _limit(test.instruction) if asked.timeout is None else asked.timeout
         text = f"[{_members(name, asked._replace(timeout=limit))}]"
-        return Fix(applicability, _TITLE, (replace(test.source, whole, text),))
+        return Fix(how, _TITLE, (replace(test.source, whole, text),))
     text = f'{name} -c "{asking.code(asked)}"'
-    return Fix(applicability, _TITLE, (replace(test.source, span, _quoted(test, span, text)),))
+    return Fix(how, _TITLE, (replace(test.source, span, _quoted(test, span, text)),))
 
 
 def _python(stage: Stage) -> str | None:
@@ -195,14 +195,7 @@ def _whole_of(chain: Chain) -> bool:
 
 def added(stage: Stage, process: Process, server: Server) -> Fix | None:
     """A HEALTHCHECK for a server whose port and path are known, in an image that has Python."""
-    path, name, port, test = routes.health(stage, server), _python(stage), _port(stage, server), None
-    if path is not None and name is not None and _is_reached(server) and not _awaits_options(stage, process, server):
-        url = f"'http://127.0.0.1:{port}{path}'"
-        if port.isdecimal():
-            test = f"[{_members(name, Asked(url, '4', True))}]"
-        elif _is_set(stage, server, port):
-            test = f'{name} -c "{asking.code(Asked(url, "4", True))}"'
-    first = _first_of_process(stage)
+    test, first = _of_server(stage, process, server), _first_of_process(stage)
     if test is None or first is None:
         return None
     tree = stage.build.dockerfile
@@ -210,7 +203,32 @@ def added(stage: Stage, process: Process, server: Server) -> Fix | None:
         f"HEALTHCHECK --interval=30s --timeout=5s --start-period={server.start_period} --retries=3 {tree.escape}",
         f"  CMD {test}",
     ]
+    path = routes.health(stage, server)
     return Fix("unsafe", f"add a HEALTHCHECK that asks {path}", (placing.above(tree, first, *lines),))
+
+
+def asking_server(stage: Stage, instruction: Instruction) -> Fix | None:
+    """The test of a HEALTHCHECK as one that asks the server."""
+    process, server = stage.process, stage.server
+    test = _of_server(stage, process, server) if process is not None and server is not None else None
+    if test is None or server is None or instruction.comments or len(instruction.words) < 2:
+        return None
+    start = instruction.words[1].span.start
+    if instruction.is_exec_form:
+        start = instruction.source.text.rindex("[", instruction.span.start, start)
+    edit = replace(instruction.source, Span(start, instruction.span.end), test)
+    return Fix("unsafe", f"ask {routes.health(stage, server)}", (edit,))
+
+
+def _of_server(stage: Stage, process: Process, server: Server) -> str | None:
+    """A test that asks a server whose port and path are known."""
+    path, name, port = routes.health(stage, server), _python(stage), _port(stage, server)
+    if path is None or name is None or not _is_reached(server) or _awaits_options(stage, process, server):
+        return None
+    url = f"'http://127.0.0.1:{port}{path}'"
+    if port.isdecimal():
+        return f"[{_members(name, Asked(url, '4', True))}]"
+    return f'{name} -c "{asking.code(Asked(url, "4", True))}"' if _is_set(stage, server, port) else None
 
 
 def _port(stage: Stage, server: Server) -> str:

@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.checks.runtime import command_fixes, probe_fixes
+from mllint.checks.runtime import command_fixes, probe_fixes, probe_texts
 from mllint.findings import Finding, Location, Related
 from mllint.image import service
 from mllint.image.service import Process, Script, Server
+from mllint.image.serving import announced
+from mllint.image.serving.announced import Announced
 from mllint.image.shell.commands import Executed, argv
 from mllint.image.stage import Stage, Step
 
-# What decides there whether a container is healthy is a probe of the platform; HEALTHCHECK is not read.
-_OWN_PROBES = frozenset(
-    "kubernetes openshift kserve knative sagemaker vertex cloud-run lambda azure-ml hf-spaces".split()
-)
+_BLIND = "Docker calls it up while it still loads and when it hangs"
 
 
 @check("ML301")
@@ -21,26 +20,30 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
     """A server without a HEALTHCHECK."""
     build = stage.build
     decided = stage.healthcheck is not None or stage.last("HEALTHCHECK") is not None
-    if not stage.is_final or build.settings.platform in _OWN_PROBES or decided:
+    if not stage.is_final or decided:
         return
     process, server = stage.process, stage.server
-    if process is None or server is None or server.is_notebook:
+    if process is None or any(each.healthcheck is not None for each in build.services):
         return
-    if any(each.healthcheck is not None for each in build.services):
+    if build.platform is not None and build.platform.has_own_probes:
+        # What decides there is a probe of the platform; HEALTHCHECK is not read.
         return
-    message = f"{server.name} serves without a HEALTHCHECK: Docker calls it up while it still loads and when it hangs"
     where = Location(build.source, process.instruction.span)
-    yield Finding(where, message, _probe(server), fix=probe_fixes.added(stage, process, server))
+    if server is None:
+        yield from _announced(stage, announced.by(stage, process), where)
+    elif not server.is_notebook:
+        message = f"{server.name} serves without a HEALTHCHECK: {_BLIND}"
+        is_strict = announced.is_for_kubernetes(stage)
+        repair = probe_texts.asked(stage, server)
+        yield Finding(where, message, repair, fix=probe_fixes.added(stage, process, server), is_strict=is_strict)
 
 
-def _probe(server: Server) -> str:
-    url = f"http://127.0.0.1:{server.port or '$PORT'}{server.health or '/health'}"
-    if server.is_native:
-        return f"HEALTHCHECK --start-period={server.start_period} CMD and a command that fails unless {url} answers"
-    python = server.executed.name if service.PYTHON.fullmatch(server.executed.name) else "python"
-    probe = f"import urllib.request as r; r.urlopen('{url}', timeout=3)"
-    whose = "" if server.health else ", with a path that the service answers"
-    return f'HEALTHCHECK --start-period={server.start_period} CMD {python} -c "{probe}"{whose}'
+def _announced(stage: Stage, found: Announced | None, where: Location) -> Iterator[Finding]:
+    """What a program of the project listens with is not known, but EXPOSE says that it does."""
+    if found is not None:
+        message = f"{found.program} serves port {found.port} without a HEALTHCHECK: {_BLIND}"
+        is_strict = not found.is_python or announced.is_for_kubernetes(stage)
+        yield Finding(where, message, probe_texts.announced(stage, found), is_strict=is_strict)
 
 
 @check("ML303")
@@ -55,7 +58,7 @@ def shell_form_server(stage: Stage) -> Iterator[Finding]:
     step = _named_by(process, server)
     if script is not None and started is not None:
         yield _below_script(stage, process, server, script, started)
-    elif step is not None and _shell_stays(stage, step):
+    elif step is not None and shell_stays(stage, step):
         yield _below_shell(stage, step, process, server)
 
 
@@ -108,7 +111,7 @@ def _named_by(process: Process, server: Server) -> Step | None:
     return None
 
 
-def _shell_stays(stage: Stage, step: Step) -> bool:
+def shell_stays(stage: Stage, step: Step) -> bool:
     """Whether dash, the /bin/sh of Debian and Ubuntu, runs the server: bash and busybox replace themselves by the last
     command they are given with -c (tried with dash 0.5.12 and bash 5.2)."""
     shell = step.instruction.words[0].text if step.instruction.is_exec_form else "".join(step.before.shell[:1])

@@ -1,5 +1,6 @@
 """Rules about where a server listens, and with which aids of development."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -9,34 +10,43 @@ from mllint.findings import Finding, Location, Related, Severity
 from mllint.image import service
 from mllint.image.events import Programs
 from mllint.image.service import Process, Server
-from mllint.image.serving import listening, ports
+from mllint.image.serving import announced, composed, listening, ports
 from mllint.image.serving.ports import Told
 from mllint.image.stage import Stage
 from mllint.patterns import regex
+from mllint.sources.compose import Service
 
 # What may stand between the network and a server in the same container.
 _IN_FRONT = frozenset(
     "nginx nginx-light nginx-full nginx-extras openresty caddy haproxy traefik envoy apache2 httpd apachectl lighttpd"
     " varnish supervisor supervisord s6-svscan runsvdir circusd honcho cloudflared ngrok frpc tailscaled socat".split()
 )
-# The platform sets PORT there, with which gunicorn listens for everybody.
-_SETS_PORT = frozenset({"cloud-run"})
 _DEVELOPMENT = regex(r"(?:^|[._/-])(?:dev|devel|develop|development|debug|local|test|tests|testing)(?:$|[._/-])")
 _RELOADING = "reloading on: a second process watches files that never change, and one process has to serve all requests"
-_DEBUGGING = "debugging on: an error shows the source to the client, with a console in which he may run code"
+_DEBUGGING = (
+    "debugging on: an error shows the source to the client, with a console that runs code for whoever gets its PIN"
+)
 _AIDS = {"Flask": _DEBUGGING, "Dash": _DEBUGGING}
+_INSTEAD_OF_PREVIEW = (
+    "serve the built files with nginx; with SvelteKit that takes adapter-static, or set adapter-node and run node build"
+)
 _DEBUG_VARIABLES = {"FLASK_DEBUG": re.compile("1|true|yes|on", re.IGNORECASE), "FLASK_ENV": re.compile("development")}
 
 
 @check("ML305")
 def server_binds_loopback(stage: Stage) -> Iterator[Finding]:
     """A server that only its own container reaches."""
+    yield from _composed_loopback(stage)
     process, server = (stage.process, stage.server) if stage.is_final else (None, None)
-    if process is None or server is None or _is_behind(stage, process, server):
+    if process is None or server is None or is_behind(stage, process, server):
         return
     is_default_of_gunicorn = server.name == "gunicorn" and server.host.place is None
     host, place = server.host
-    if not listening.is_loopback(host) or (is_default_of_gunicorn and stage.build.settings.platform in _SETS_PORT):
+    if not listening.is_loopback(host):
+        return
+    platform = stage.build.platform
+    if is_default_of_gunicorn and platform is not None and platform.row.get("port_env") == "PORT":
+        # With this variable gunicorn listens for everybody.
         return
     tells = f"is told to listen on {host}" if place else f"listens on {host} unless told otherwise"
     message = f"{server.name} {tells}, which only its own container reaches: every published port refuses connections"
@@ -47,6 +57,20 @@ def server_binds_loopback(stage: Stage) -> Iterator[Finding]:
     where = Location(stage.build.source, process.instruction.span)
     fix = listening_fixes.opened(stage, process, server, is_sure)
     yield Finding(where, message, _opened(server), related, fix, severity)
+
+
+def _composed_loopback(stage: Stage) -> Iterator[Finding]:
+    """The same of a command of compose whose ports are published."""
+    for each in composed.servers(stage) if stage.is_final else ():
+        server, (host, place) = each.server, each.server.host
+        if not each.service.ports or not listening.is_loopback(host):
+            continue
+        tells = f"is told to listen on {host}" if place else f"listens on {host} unless told otherwise"
+        message = (
+            f"{server.name} {tells} in the compose service {each.service.name}: its published port refuses connections"
+        )
+        severity = None if server.launch.row["status"] == "verified" else Severity.WARNING
+        yield Finding(each.place, message, _opened(server), severity=severity)
 
 
 def _opened(server: Server) -> str:
@@ -62,7 +86,7 @@ def _opened(server: Server) -> str:
     return f"add {' '.join(listening_fixes.option(server))}"
 
 
-def _is_behind(stage: Stage, process: Process, server: Server) -> bool:
+def is_behind(stage: Stage, process: Process, server: Server) -> bool:
     """Whether something else in the container, or a network that it shares, may make the server reachable."""
     commands = [*process.commands, *(each for script in process.scripts for each in script.commands)]
     if any(each.name in _IN_FRONT for each in commands) or service.is_in_background(
@@ -83,14 +107,21 @@ def _is_behind(stage: Stage, process: Process, server: Server) -> bool:
     )
 
 
-def _is_replaced(stage: Stage) -> bool:
-    """Whether compose starts something else."""
-    return any(each.command is not None or each.entrypoint is not None for each in stage.build.services)
+def _is_replaced(stage: Stage, is_for_use: bool = False) -> bool:
+    """Whether compose starts something else; perhaps other than for development and tests."""
+    services = (each for each in stage.build.services if not (is_for_use and _is_trial(each)))
+    return any(each.command is not None or each.entrypoint is not None for each in services)
+
+
+def _is_trial(each: Service) -> bool:
+    """Whether a service of compose is named for development or tests, or its file is."""
+    return any(_DEVELOPMENT.search(name) for name in (each.name, posixpath.basename(each.source.path)))
 
 
 @check("ML306")
 def port_mismatch(stage: Stage) -> Iterator[Finding]:
     """A server on another port than the one that others are told."""
+    yield from _composed_ports(stage)
     process, server = (stage.process, stage.server) if stage.is_final else (None, None)
     if process is None or server is None or _is_replaced(stage):
         return
@@ -106,6 +137,21 @@ def port_mismatch(stage: Stage) -> Iterator[Finding]:
         related = (started,) if is_own else (Related(place, "the other port is here"),)
         fix = listening_fixes.retold(stage, server, place, port) if len(mistold) == 1 else None
         yield Finding(where, message, repair, related, fix)
+
+
+def _composed_ports(stage: Stage) -> Iterator[Finding]:
+    """The same of a command of compose."""
+    for each in composed.servers(stage) if stage.is_final else ():
+        told, port = each.published(), each.server.port
+        opened = {port, *each.server.launch.columns("more_ports")}
+        if not told or not port.isdecimal() or any(other.port in opened for other in told):
+            continue
+        message = (
+            f"the compose service {each.service.name} publishes port {told[0].port}, but its command starts"
+            f" {each.server.name} on {port}: connections are refused"
+        )
+        related = (Related(each.place, "the command"),)
+        yield Finding(told[0].place, message, f"publish {port} of the container", related)
 
 
 def _mistold(stage: Stage, server: Server, opened: frozenset[str]) -> Iterator[tuple[str, Told, str]]:
@@ -128,18 +174,40 @@ def _mistold(stage: Stage, server: Server, opened: frozenset[str]) -> Iterator[t
 def reload_or_debug_server(stage: Stage) -> Iterator[Finding]:
     """A server of an image for use that runs with aids of development."""
     process, server = (stage.process, stage.server) if stage.is_final else (None, None)
-    if process is None or server is None or _is_for_development(stage) or _is_replaced(stage):
+    if process is None or _is_for_development(stage) or _is_replaced(stage, is_for_use=True):
+        return
+    if server is None:
+        yield from _shown_or_watched(stage, process)
         return
     place = server.development or _debug_variable(stage, server)
     where = Location(stage.build.source, process.instruction.span)
     if place is not None:
         is_own = place.source is stage.build.source
         related = () if is_own else (Related(place, "it is switched on here"),)
-        message = f"{server.name} runs with {_AIDS.get(server.name, _RELOADING)}"
+        said = _AIDS.get(server.name, _RELOADING)
+        if not is_own:
+            line = place.source.position(place.span.start)[0]
+            said = said.replace(" on:", f" on ({posixpath.basename(place.source.path)}:{line}):", 1)
+        message = f"{server.name} runs with {said}"
         fix = listening_fixes.without_aids(stage, server, place)
         yield Finding(place if is_own else where, message, "switch it off in the image", related, fix)
     elif server.launch.row.get("purpose") == "development":
         yield _for_development_only(stage, server, where)
+    else:
+        yield from _shown_or_watched(stage, process)
+
+
+def _shown_or_watched(stage: Stage, process: Process) -> Iterator[Finding]:
+    """Vite, and a script that is handed the option by which servers watch their files."""
+    if announced.preview(stage, process) is not None:
+        message = "vite preview shows a build to its developer: Vite says itself that it is no server for production"
+        where = Location(stage.build.source, process.instruction.span)
+        yield Finding(where, message, _INSTEAD_OF_PREVIEW)
+    handed = process.command.instruction if process.command is not None and process.entrypoint is not None else None
+    for word in handed.words if handed is not None else ():
+        if "--reload" in word.text.split():
+            message = f"CMD hands on --reload, which switches {_RELOADING}"
+            yield Finding(Location(stage.build.source, word.span), message, "leave it out of the image")
 
 
 def _for_development_only(stage: Stage, server: Server, where: Location) -> Finding:

@@ -46,8 +46,9 @@ def _unstartable(stage: Stage, target: Target) -> tuple[str, str] | None:
 
 
 def _is_composed(stage: Stage, target: Target) -> bool:
-    """Whether compose starts something else, or a mount may bring what is looked for."""
-    if any(each.command or each.entrypoint or each.working_dir for each in stage.build.services):
+    """Whether compose starts something else, or a mount may bring what is looked for; handlers are of another rule."""
+    services = stage.build.services
+    if target.by == modules.LAMBDA or any(each.command or each.entrypoint or each.working_dir for each in services):
         return True
     folders = [folder for folder in (target.executed.directory, *target.folders) if isinstance(folder, str)]
     return any(lookalikes.may_be_brought(stage, folder) for folder in folders)

@@ -78,7 +78,7 @@ def _lost(step: Step, node: Node) -> _Lost | None:
     if not node.words or node.name in _VARIABLES:
         names = ", ".join(each.name for each in node.assignments)
         outcome = "no later instruction and no container sees it"
-        return _Lost(node, f"the value of {names}", outcome, "write ENV instead") if names else None
+        return _Lost(node, f"the value of {names}", outcome, "write ENV, or remove it") if names else None
     if node.name in _FOLDERS:
         return _lost_folder(step, node, first)
     if node.name in _OPTIONS:

@@ -23,16 +23,20 @@ def unmasked(stage: Stage, step: Step, found: Masked) -> Fix | None:
         return None
     if found.way == "caught" and found.by is not None:
         # Where something else stands in front of it, that alone was to be allowed to fail.
-        is_own = any(each.span.start == found.by.start for each in step.installs)
-        match = _ALWAYS_TRUE.search(source.slice(found.by)) if is_own else None
+        match = _ALWAYS_TRUE.search(source.slice(found.by)) if is_own(step, found) else None
         edits = [delete(source, Span(found.by.start + match.start(), found.by.end))] if match else []
     elif found.way == "followed" and instruction.heredocs:
-        edits = _stopping(instruction)
+        edits = [] if found.is_listed else _stopping(instruction)
     elif found.way == "followed":
         edits = _joined(source, found.chain, stage.build.dockerfile.escape)
     else:
         return None
     return Fix("unsafe", "let the build fail with the install", tuple(edits)) if edits else None
+
+
+def is_own(step: Step, found: Masked) -> bool:
+    """Whether `|| true` stands directly behind an install, rather than behind another command of its chain."""
+    return found.by is not None and any(each.span.start == found.by.start for each in step.installs)
 
 
 def _stopping(instruction: Instruction) -> list[Edit]:

@@ -3,29 +3,25 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.checks.requirements.calls import asked_in, place_of, uses_of
+from mllint.checks.requirements.calls import asked_in, obtained, place_of, uses_of
 from mllint.checks.system import fixes
 from mllint.engine import Requirements, Use
-from mllint.findings import Finding, Fix, Severity
+from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image.installing import indexed
-from mllint.image.installing.fitting import lacks_compiler, place
+from mllint.image.installing.fitting import Place, lacks_compiler, place
 from mllint.image.installing.indexed import Asked
-from mllint.image.installing.unbuilt import SourceOnly, WithoutMusl, source_only, without_musl
+from mllint.image.installing.unbuilt import SourceOnly, WithoutMusl, is_without_musl, source_only, without_musl
 from mllint.image.stage import Stage
 
 
 @check("ML904")
 def source_only_package_no_compiler(subject: Stage | Requirements) -> Iterator[Finding]:
     """A distribution that is published as source alone, installed where there is no compiler."""
-    for use in uses_of(subject):
+    for use, each in obtained(subject):
         where = place(use.stage, use.install)
-        if where is None or not indexed.is_public(use.stage, use.install):
-            continue
-        found = [(each, source_only(each, where)) for each in asked_in(subject, use)]
-        if any(only for _, only in found) and lacks_compiler(use.stage, use.install):
-            for each, only in found:
-                if only is not None:
-                    yield _source_only(use, each, only)
+        only = source_only(each, where) if where is not None else None
+        if only is not None and lacks_compiler(use.stage, use.install):
+            yield _source_only(use, each, only)
 
 
 def _source_only(use: Use, each: Asked, found: SourceOnly) -> Finding:
@@ -64,6 +60,36 @@ def alpine_without_musl_wheels(subject: Stage | Requirements) -> Iterator[Findin
             found = tuple(without_musl(each, where))
             if found:
                 yield _on_musl(use, each, found, where.minor)
+    if isinstance(subject, Stage):
+        yield from _locked_on_musl(subject)
+
+
+def _locked_on_musl(stage: Stage) -> Iterator[Finding]:
+    """What a lock file has for glibc alone, once for each call."""
+    found: dict[Place, list[Asked]] = {}
+    for use, each in obtained(stage):
+        where = place(use.stage, use.install)
+        if where is not None and each.locked is not None and is_without_musl(each, where):
+            found.setdefault(where, []).append(each)
+    for where, packages in found.items():
+        yield _lock_without_musl(where, packages)
+
+
+def _lock_without_musl(found: Place, packages: list[Asked]) -> Finding:
+    stage, install = found.stage, found.install
+    names = [f"{each.name} {each.version}" for each in packages]
+    has = "have no wheel" if len(names) > 1 else "has no wheel"
+    listed = f"{', '.join(names[:3])} and {len(names) - 3} more" if len(names) > 4 else ", ".join(names)
+    lost = [each for each in packages if each.locked is not None and each.locked.sdist is None]
+    effect = "builds from source, which takes minutes to hours and needs compilers"
+    if lost:
+        effect = f"has no source of {lost[0].name} either and ends the build"
+    base, file = stage.root.base.text, packages[0].source.path.rpartition("/")[2]
+    message = f"{listed} {has} for musl, the C library of {base}, in {file}: {indexed.tool(install)} {effect}"
+    related = tuple(Related(Location(each.source, each.span), "locked here") for each in packages[:3])
+    where = Location(stage.build.source, install.span)
+    repair = f"start from an image with glibc, such as python:{found.minor}-slim"
+    return Finding(where, message, repair, related, severity=Severity.ERROR if lost else None)
 
 
 def _on_musl(use: Use, each: Asked, found: tuple[WithoutMusl, ...], minor: str) -> Finding:

@@ -55,6 +55,26 @@ def _environments(view: View) -> Iterator[Interpreter]:
             yield event
 
 
+def shadowed(stage: Stage) -> Iterator[Bypassed]:
+    """The interpreters of the image that have what the process needs, while it runs another one: that of apt beside
+    that of the image, or one version beside another."""
+    view = stage.view
+    others = [
+        event
+        for event in view.behind()
+        if isinstance(event, Interpreter) and event.kind != "venv" and event.cause.is_sure and _packages(view, event)
+    ]
+    for each in started(stage) if others else ():
+        if each.executed.runner or isinstance(each.path, Unknown) or not PYTHON.fullmatch(each.executed.name):
+            continue
+        for other in others:
+            used = python.interpreter(view, each.name, each.path)
+            if isinstance(used, Interpreter) and used.kind != "venv" and used.cause.is_sure:
+                what = _missed_module(stage, each, other)
+                if what is not None:
+                    yield Bypassed(other, each, what)
+
+
 def _packages(view: View, environment: Interpreter) -> list[Distribution]:
     return [
         event
@@ -85,7 +105,7 @@ def _missed_module(stage: Stage, each: Started, environment: Interpreter) -> str
     """A module that the program imports, which the environment has and its own Python has not."""
     view = stage.view
     used = python.interpreter(view, each.name, each.path)
-    if not isinstance(used, Interpreter) or used.prefix == environment.prefix:
+    if not isinstance(used, Interpreter) or used.site == environment.site:
         return None
     seen = python.environment(view, used, stage.end)
     if seen.unknown is not None:
@@ -95,7 +115,8 @@ def _missed_module(stage: Stage, each: Started, environment: Interpreter) -> str
         owners = distributions.providers_of_import(module)
         if _brings(theirs, owners) and all(ours.brings(owner) == "absent" for owner in owners):
             name = module.partition(".")[0]
-            return f"{name} is installed in {environment.prefix} alone, and {each.name} is that of {used.bin}"
+            place = environment.site if used.prefix == environment.prefix else environment.prefix
+            return f"{name} is installed in {place} alone, and {each.name} is that of {used.bin}"
     return None
 
 

@@ -55,6 +55,13 @@ def is_verified(*bases: Base) -> bool:
     return all(not isinstance(base.python, Known) or base.python.is_verified for base in bases)
 
 
+def compiled_in(stage: Stage, path: str) -> str | None:
+    """A distribution with compiled parts that a stage has installed below a path; None where there surely is none, or
+    nobody knows."""
+    names = sorted(_Move(stage, stage, path.rstrip("/"), path.rstrip("/")).names(None))
+    return next((name for name in names if _is_compiled(name, for_minor=False)), None)
+
+
 class _Move:
     def __init__(self, stage: Stage, other: Stage, path: str, folder: str) -> None:
         self.stage = stage
@@ -162,7 +169,7 @@ class _Move:
         if before is None or not isinstance(before.minor, str) or before.minor == found.minor:
             return None
         repair = f"use the same Python in both stages, {before.minor} or {found.minor}"
-        name = next((name for name in self._names(site) if _is_compiled(name, for_minor=True)), None)
+        name = next((name for name in self.names(site) if _is_compiled(name, for_minor=True)), None)
         start = f"{place} was filled by Python {before.minor}, and this stage has {found.minor}"
         if name is None:
             return Misplaced(f"{start}: packages with compiled parts fail", repair, is_mild=True)
@@ -173,13 +180,13 @@ class _Move:
         before, here = self.other.root.base.libc, self.stage.root.base.libc
         if isinstance(before, Unknown) or isinstance(here, Unknown) or before == here:
             return None
-        for name in self._names(None):
+        for name in self.names(None):
             if _is_compiled(name, for_minor=False):
                 message = f"{name} was installed for {before}, and this stage has {here}: it cannot be imported"
                 return Misplaced(message, "start both stages from images of the same distribution")
         return None
 
-    def _names(self, site: str | None) -> Iterator[str]:
+    def names(self, site: str | None) -> Iterator[str]:
         """What is copied, with what it brings along."""
         found = self.brought(site)
         yield from (each.name for each in found)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from mllint.image.copies import relative
 from mllint.image.events import Moded, Owned, Put
 from mllint.image.modes import changed_mode
-from mllint.image.view import covers
+from mllint.image.values import Unknown
+from mllint.image.view import Node, covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ _MAX_LINKS = 10
 _HOME_OF_ROOT = "/root"
 # Of others and of the group: images that run as any number do so in the group of root.
 _SEARCH = 0o011
+_OTHERS_WRITE = 0o022
 
 
 def closed_folder(view: View, path: str, uid: str | None) -> str | None:
@@ -30,6 +32,28 @@ def closed_folder(view: View, path: str, uid: str | None) -> str | None:
             if _is_closed(view, folder, uid):
                 return folder
     return None
+
+
+def is_shut(view: View, folder: str, uid: Value) -> bool:
+    """Whether an account surely may not write into a folder that somebody else owns."""
+    found = view.find(folder)
+    if (
+        not isinstance(found, Node)
+        or isinstance(uid, Unknown)
+        or isinstance(found.owner, Unknown)
+        or found.mode is None
+    ):
+        return False
+    owner = view.uid(found.owner)
+    return not isinstance(owner, Unknown) and uid not in ("0", owner) and not found.mode & _OTHERS_WRITE
+
+
+def shut_above(view: View, path: str, uid: Value) -> str | None:
+    """The folder in which a path would have to be made and where an account surely may not; None where it may, or
+    nobody knows. A path that is there counts as such a folder itself."""
+    while view.find(path) is None:
+        path = posixpath.dirname(path)
+    return path if is_shut(view, path, uid) else None
 
 
 def _with_targets(view: View, path: str) -> Iterator[str]:

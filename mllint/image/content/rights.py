@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import posixpath
+import sys
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from mllint.image.content.written import is_inside, may_write
 from mllint.image.copies import relative
+from mllint.image.distributions import providers_of_import
 from mllint.image.service import PYTHON, file_of_image, interpreted
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown
 from mllint.image.view import Node
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mllint.image.copies import Copy
     from mllint.image.service import Process
@@ -137,24 +140,49 @@ def _brings_closed(stage: Stage, copy: Copy) -> bool:
 def fetches_models(stage: Stage) -> bool:
     """Whether a build puts models where programs look for them by default, or says where that is; the process may want
     to write there."""
-    return any(_fetches(stage, step) for step in stage.steps_before(None))
+    steps = stage.steps_before(None)
+    return any(_names_cache(step) for step in steps) or downloads_models(stage, steps)
 
 
-def _fetches(stage: Stage, step: Step) -> bool:
-    if step.instruction.keyword == "ENV":
-        return any(_CACHE_VARIABLE.fullmatch(pair.key.text) for pair in step.instruction.pairs)
+def _names_cache(step: Step) -> bool:
+    if step.instruction.keyword != "ENV":
+        return False
+    return any(_CACHE_VARIABLE.fullmatch(pair.key.text) for pair in step.instruction.pairs)
+
+
+def downloads_models(stage: Stage, steps: Iterable[Step]) -> bool:
+    """Whether RUN instructions among some steps download models, or run a script that nobody can read."""
+    texts = (text for step in steps for text in texts_of_run(stage, step))
+    return any(text is None or _DOWNLOADS.search(text) for text in texts)
+
+
+def texts_of_run(stage: Stage, step: Step) -> Iterator[str | None]:
+    """What the commands of a RUN say, those that install or clean up left out: their words, and the scripts that they
+    run; None for one that nobody can read."""
     installs = {install.span for install in step.installs}
-    others = (each for each in step.commands if each.name not in _CLEANS and each.span not in installs)
-    return any(_DOWNLOADS.search(text) for each in others for text in _read(stage, each))
+    for each in step.commands:
+        if each.name in _CLEANS or each.span in installs:
+            continue
+        yield " ".join(word.value for word in each.words)
+        path = _script(each)
+        if path is not None:
+            source = file_of_image(stage, path)
+            yield source.text if source is not None else None
 
 
-def _read(stage: Stage, each: Executed) -> Iterator[str]:
-    """The words of a command, and the script that it runs; where nobody knows that script, a word that tells so."""
-    yield " ".join(word.value for word in each.words)
-    name, _, is_module = interpreted(each) if PYTHON.fullmatch(each.name) else ("", (), False)
-    if name and not is_module:
-        source = file_of_image(stage, name)
-        yield source.text if source is not None else "download_model"
+def _script(each: Executed) -> str | None:
+    """The script of Python or of a shell that a command runs."""
+    if PYTHON.fullmatch(each.name):
+        name, _, is_module = interpreted(each)
+        if is_module and _is_public(name.partition(".")[0]):
+            return None
+        return f"{name.replace('.', '/')}.py" if is_module else name or None
+    words = [word.value for word in each.words[each.name in POSIX_SHELLS :] if not word.value.startswith("-")]
+    return words[0] if words and words[0].endswith(".sh") else None
+
+
+def _is_public(module: str) -> bool:
+    return module in sys.stdlib_module_names or bool(providers_of_import(module))
 
 
 def keeps_at_home(stage: Stage) -> bool:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage, Step
     from mllint.sources.text import Span
 
-_WEIGHTS = regex(
-    r".*\.(?:bin|ckpt|engine|gguf|h5|joblib|keras|mar|msgpack|onnx|onnx_data|pb|pickle|pkl|plan|pt|pth|safetensors|tflite)"
+WEIGHTS = regex(
+    r".*\.(?:bin|ckpt|engine|gguf|h5|hdf5|joblib|keras|mar|msgpack|onnx|onnx_data|pb|pickle|pkl|plan|pt|pth|safetensors|tflite)"
 )
+"""The names of files that hold the weights of a model."""
+_OF_CREDENTIALS = regex(r"[\w./-]+\.(?:json|pem|key|p12)")
 _LEAST = 50_000_000
 """Bytes of a file of weights from which on an image notices it."""
 _FOR_TESTS = regex(r"(?:^|/)(?:tests?|testdata|examples?|samples?|fixtures?)/", re.IGNORECASE)
@@ -48,6 +50,12 @@ class Heavy(NamedTuple):
     """Whether that is a whole model of a hub; of a file nobody knows the size."""
     source: Copy
     """The copy that brings the source."""
+    is_of_dvc: bool = False
+    """Whether DVC downloads it, which reads files of the project for that."""
+    needs: tuple[str, ...] = ()
+    """The other files that DVC is told to read: those with credentials."""
+    workdir: str = ""
+    """The WORKDIR behind the source in which a download happens, as written."""
 
 
 def late_weights(stage: Stage) -> Iterator[Heavy]:
@@ -83,8 +91,34 @@ def _of_step(stage: Stage, step: Step, code: Copy | None, has_source: bool) -> H
         for each in step.commands:
             what = _download(each, stage.build.context) if each.is_certain else None
             if what is not None:
-                return Heavy(step, each.span, "download", (), what, each.name not in _FETCHERS, code)
+                is_model = each.name not in _FETCHERS
+                workdir = _workdir_behind(stage, step, code)
+                # What is fetched to a relative path is looked for where it comes to lie now.
+                if workdir and not is_model and not any(word.startswith("/") for word in each.arguments):
+                    return None
+                needs = tuple(_needed(stage, step)) if each.name == "dvc" else ()
+                return Heavy(step, each.span, "download", (), what, is_model, code, each.name == "dvc", needs, workdir)
     return None
+
+
+def _workdir_behind(stage: Stage, step: Step, code: Copy) -> str:
+    """The last WORKDIR between the copy of the source and a step."""
+    steps = list(stage.steps_before(step))
+    at = next((index for index, each in enumerate(steps) if each is code.step), 0)
+    texts = [_written(each) for each in steps[at:] if each.instruction.keyword == "WORKDIR"]
+    return texts[-1] if texts else ""
+
+
+def _written(step: Step) -> str:
+    return step.instruction.source.slice(step.instruction.span)
+
+
+def _needed(stage: Stage, step: Step) -> Iterator[str]:
+    """The files that settings of DVC name."""
+    commands = (each for other in stage.steps_before(step) for each in other.commands)
+    for each in commands:
+        if each.name == "dvc" and each.arguments[:2] == ("remote", "modify"):
+            yield from (word for word in each.arguments[2:] if _OF_CREDENTIALS.fullmatch(word))
 
 
 def _weights(stage: Stage, copy: Copy) -> tuple[Entry, ...]:
@@ -92,7 +126,7 @@ def _weights(stage: Stage, copy: Copy) -> tuple[Entry, ...]:
         entry.path: entry
         for source in copy.sources
         for entry in source.entries(stage.build.context)
-        if _WEIGHTS.fullmatch(entry.name) and not _FOR_TESTS.search(entry.path)
+        if WEIGHTS.fullmatch(entry.name) and not _FOR_TESTS.search(entry.path)
     }
     return tuple(sorted(found.values(), key=lambda each: (-each.size, each.path)))
 
@@ -107,9 +141,11 @@ def _download(each: Executed, context: Context) -> str | None:
     words = each.arguments
     if each.name in _HUBS and words[:1] == ("download",):
         return next((word for word in words[1:] if not word.startswith("-")), None)
+    if each.name == "dvc" and words[:1] == ("pull",):
+        return next((word for word in words[1:] if not word.startswith("-")), "dvc.lock")
     if each.name in _FETCHERS:
         urls = (word.partition("?")[0].rstrip("/") for word in words if "://" in word)
-        return next((url.rpartition("/")[2] for url in urls if _WEIGHTS.fullmatch(url)), None)
+        return next((url.rpartition("/")[2] for url in urls if WEIGHTS.fullmatch(url)), None)
     if PYTHON.fullmatch(each.name) and "-c" in words[:-1]:
         code = words[words.index("-c") + 1]
         name = _OF_SOMEBODY.search(code) or _OF_NOBODY.search(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from mllint import facts
@@ -81,6 +82,11 @@ def preinstalled(base: Base) -> tuple[str, ...]:
     """The distributions that an image of the table `preinstalled` brings."""
     if base.known_as is None:
         return ()
-    name = common_name(base.known_as)
-    rows = (row for row in facts.rows("preinstalled") if fnmatchcase(name, row["image"]))
+    return _brought(common_name(base.known_as), base.known_as.tag)
+
+
+@cache
+def _brought(name: str, tag: str | None) -> tuple[str, ...]:
+    names = (name, f"{name}:{tag}")
+    rows = (row for row in facts.rows("preinstalled") if any(fnmatchcase(each, row["image"]) for each in names))
     return tuple(next(rows, {"distributions": ""})["distributions"].split())

@@ -53,7 +53,10 @@ def _is_into_folder(work: Work, copy: Copy) -> bool | None:
     if copy.is_into_folder or isinstance(copy.destination, Unknown):
         return copy.is_into_folder
     found = work.view.find(copy.destination)
-    return None if isinstance(found, Unknown) else found is not None and found.kind == "folder"
+    if isinstance(found, Unknown):
+        # The WORKDIR of a base made that folder.
+        return True if copy.destination == work.stage.root.base.workdir else None
+    return found is not None and found.kind == "folder"
 
 
 def _owner(work: Work, copy: Copy) -> Value:

@@ -13,6 +13,7 @@ from mllint.image.effects.targets import is_set
 from mllint.image.events import Distribution, Gone, Interpreter, Put
 from mllint.image.values import Unknown, Value
 from mllint.image.view import covers
+from mllint.patterns import regex
 from mllint.sources.requirements import normalised
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mllint.image.view import View
     from mllint.sources.shell_tree import Word
 
+_GLUED = regex(r"-m(?:venv|virtualenv|pip)")
 _WITH_SYSTEM = "--system-site-packages"
 _FIRST_WITHOUT_SETUPTOOLS = 12
 """The minor release of Python 3 whose ensurepip brings pip alone."""
@@ -83,6 +85,10 @@ def _of_pip(view: View, folder: str, program: str) -> Interpreter | Unknown | No
 
 def _python(work: Work, each: Executed) -> None:
     """`python -m venv`, `python -m pip uninstall`, or anything else, which may write files."""
+    glued = each.words[1] if len(each.words) > 1 and _GLUED.fullmatch(each.words[1].value) else None
+    if glued is not None:
+        parts = tuple(glued._replace(text=text, value=text) for text in ("-m", glued.value[2:]))
+        each = each._replace(words=(each.words[0], *parts, *each.words[2:]))
     values = [word.value for word in each.words[1:]]
     if values[:2] in (["-m", "venv"], ["-m", "virtualenv"]):
         operands, options = split(each._replace(words=each.words[2:]), "p", ("--prompt", "--python"))

@@ -142,9 +142,10 @@ def _own_environment(work: Work, call: Install) -> Interpreter | None:
 
 def requested(work: Work, call: Install, target: Target) -> None:
     """What the command line and the files name, by the markers that hold here."""
-    from mllint.image.effects import projects
+    from mllint.image.effects import locks, projects
 
     read = work.stage.closure(call)
+    begin = len(work.events)
     gaps = [Gap(f"{path} is not known") for path in read.lost]
     for word, asked in zip(call.operands, call.requirements, strict=False):
         wheel, unpinned = _WHEEL.search(word.value), _NAME_ALONE.fullmatch(word.value)
@@ -164,8 +165,27 @@ def requested(work: Work, call: Install, target: Target) -> None:
                 gaps += _asked(work, call, target, line, (path, file))
     for word in call.values("-e", "--editable"):
         gaps += projects.project(work, call, target, word.value, None)
+    if call.projects:
+        gaps += locks.named(work, call, target)
+    if _is_whole(call, read):
+        _close(work, begin)
     finish(work, call.executed, target, gaps)
     _limit(work, call, read)
+
+
+def _is_whole(call: Install, read: Closure) -> bool:
+    """Whether a call installs what it names alone: with a hash anywhere pip takes nothing that has none."""
+    if call.has("--no-deps", "--no-dependencies", "--require-hashes") or call.verb == "pip sync":
+        return True
+    return call.manager.name == "pip" and any(line.hashes for _, line in read.lines())
+
+
+def _close(work: Work, begin: int) -> None:
+    """Note that what was written into the log brings nothing else along."""
+    for index in range(begin, len(work.events)):
+        event = work.events[index]
+        if isinstance(event, Distribution):
+            work.events[index] = event._replace(brings_more=False)
 
 
 def _asked(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mllint.image.events import Interpreter
     from mllint.image.packages import Install
     from mllint.image.shell.commands import Executed
+    from mllint.sources.lockfiles import Locked
     from mllint.sources.text import Source, Span
 
 _TRUE = frozenset({"1", "true", "yes", "on", "y", "t"})
@@ -70,13 +71,13 @@ def note(
     version: Value,
     extras: frozenset[str] = frozenset(),
     place: tuple[Source, Span] | None = None,
+    brings_more: bool = True,
+    locked: Locked | None = None,
 ) -> None:
     """Write a distribution into the log."""
-    cause = work.cause(call.executed)
-    event = Distribution(
-        cause, normalised(name), version, extras, target.site, target.scripts, call.manager.name, place
-    )
-    work.events.append(event)
+    cause, manager, key = work.cause(call.executed), call.manager.name, normalised(name)
+    event = Distribution(cause, key, version, extras, target.site, target.scripts, manager, place)
+    work.events.append(event._replace(locked=locked, brings_more=brings_more))
 
 
 def pinned(line: Requirement) -> Value:

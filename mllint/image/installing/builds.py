@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
 
 FAMILY = frozenset({"torch", "torchvision", "torchaudio"})
-# Builds that no release since torch 2.8 has any more: their indexes stay as they are.
-_OVER = frozenset({"cu102", "cu113", "cu115", "cu116", "cu117", "cu118", "cu121", "cu124"})
+OVER = frozenset({"cu102", "cu113", "cu115", "cu116", "cu117", "cu118", "cu121", "cu124"})
+"""Builds that no release since torch 2.8 has any more: their indexes stay as they are."""
 
 
 class Outrun(NamedTuple):
@@ -56,7 +56,7 @@ def outrun(stage: Stage, install: Install) -> Outrun | None:
     if read.constraints or read.has_unread_constraints or where.platform.is_arm or where.platform.libc != "glibc":
         return None
     found = indexes(stage, install) or ()
-    if len(found) != 1 or found[0].kind != "extra" or found[0].build not in _OVER:
+    if len(found) != 1 or found[0].kind != "extra" or found[0].build not in OVER:
         return None
     fitting = _fitting(wanted[0], where)
     there = [version for version in fitting if found[0].build in builds_of(version)]

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.image import distributions
-from mllint.image.installing import indexed
+from mllint.image.installing import indexed, offered
 from mllint.image.installing.pins import preinstalled
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from packaging.requirements import Requirement as Required
 
+    from mllint.image.distributions import Release
     from mllint.image.installing.indexed import Asked
     from mllint.image.packages import Install
     from mllint.image.stage import Stage
 
 # Who gives these takes what does not fit.
 _ANYHOW = ("--no-deps", "--override", "--overrides", "--use-deprecated", "--target", "-t")
-_ABOVE_ALL = "999999"
 
 
 class Clash(NamedTuple):
@@ -38,6 +38,12 @@ class Clash(NamedTuple):
     """What the pin requires of it; None for a row of `bad_combinations`."""
     row: Mapping[str, str]
     """That row; empty for a requirement."""
+    minor: str | None = None
+    """The Python whose newest release of the other one breaks it, where none is pinned."""
+    older: str | None = None
+    """The newest release of the other one for that Python which fits all pins."""
+    is_read: bool = True
+    """Whether the requirement was read from this very release, and not from those in front of it and behind it."""
 
 
 def clashes(stage: Stage, install: Install) -> Iterator[Clash]:
@@ -53,8 +59,50 @@ def clashes(stage: Stage, install: Install) -> Iterator[Clash]:
         if isinstance(minor, str):
             yield from _against_requirements(pin, asked, minor)
         for row in facts.by("bad_combinations", "name").get(pin.name, ()):
-            if _contains(row["versions"], pin.version) and _breaks(stage, install, row, asked.get(row["other"])):
-                yield Clash(pin, row["other"], asked.get(row["other"]), None, row)
+            if _contains(row["versions"], pin.version):
+                yield from _against_row(stage, install, pin, row, asked)
+
+
+def _against_row(
+    stage: Stage, install: Install, pin: Asked, row: Mapping[str, str], asked: Mapping[str, Asked]
+) -> Iterator[Clash]:
+    """Where the other one surely comes in a release that breaks a pin."""
+    other = row["other"]
+    beside = asked.get(other)
+    if beside is not None and beside.version is not None:
+        if _contains(row["breaks"], beside.version):
+            yield Clash(pin, other, beside, None, row)
+        return
+    interpreter = indexed.interpreter_of(stage, install)
+    minor = interpreter.minor if interpreter is not None else None
+    if "newest" not in row or not isinstance(minor, str) or _is_settled_elsewhere(stage, install, other):
+        return
+    limits = ",".join((*((beside.specifier,) if beside and beside.specifier else ()), *_required_of(other, asked)))
+    newest = offered.newest(other, minor, limits)
+    if newest is not None and _contains(row["breaks"], newest):
+        fitting = row["repair"].removeprefix(other)
+        older = offered.newest(other, minor, f"{limits},{fitting}" if limits else fitting)
+        yield Clash(pin, other, beside, None, row, minor, older)
+
+
+def _required_of(name: str, asked: Mapping[str, Asked]) -> Iterator[str]:
+    """What the pins of a call require of a distribution."""
+    for pin in asked.values():
+        for each in required(pin.name, pin.version) if pin.version is not None else ():
+            if normalised(each.name) == name and each.specifier:
+                yield str(each.specifier)
+
+
+def fits(name: str, version: str, asked: Iterable[Asked]) -> bool:
+    """Whether a release goes with the pins of a call, of which it is one or takes the place of one, as far as the
+    tables tell."""
+    pins = {each.name: each.version for each in asked if each.version is not None and each.name != name}
+    limits = (one for pin in pins.items() for one in required(*pin) if normalised(one.name) == name)
+    needs = ((pins[normalised(one.name)], one) for one in required(name, version) if normalised(one.name) in pins)
+    return all(
+        one.marker is not None or one.specifier.contains(release, prereleases=True)
+        for release, one in (*((version, one) for one in limits), *needs)
+    )
 
 
 def _against_requirements(pin: Asked, asked: Mapping[str, Asked], minor: str) -> Iterator[Clash]:
@@ -65,23 +113,38 @@ def _against_requirements(pin: Asked, asked: Mapping[str, Asked], minor: str) ->
         if beside is None or beside.version is None or beside is pin:
             continue
         is_for_it = each.marker is None or holds(str(each.marker), Environment(minor))
-        if is_for_it and not _contains(str(each.specifier), beside.version):
-            yield Clash(pin, beside.name, beside, f"{each.name}{each.specifier}", {})
+        broken = sorted(str(one) for one in each.specifier if not _contains(str(one), beside.version))
+        if is_for_it and broken:
+            older = offered.newest(beside.name, minor, ",".join(_required_of(beside.name, asked)))
+            requirement = f"{each.name}{','.join(broken)}"
+            yield Clash(pin, beside.name, beside, requirement, {}, minor, older, _is_read(pin.name, pin.version))
 
 
 @cache
 def required(name: str, version: str) -> tuple[Required, ...]:
     """What a release requires by its own metadata; empty where that was not read."""
     from packaging.requirements import Requirement as Required
+
+    row = _row(name, version)
+    return tuple(Required(text) for text in row.requires or ()) if row is not None else ()
+
+
+def _row(name: str, version: str) -> Release | None:
     from packaging.version import InvalidVersion, Version
 
     try:
         wanted = Version(version)
     except InvalidVersion:
-        return ()
+        return None
     rows = (row for row in distributions.releases(name) if row.is_verified and row.covers(wanted))
-    row = next(rows, None)
-    return tuple(Required(text) for text in row.requires or ()) if row is not None else ()
+    return next(rows, None)
+
+
+def _is_read(name: str, version: str) -> bool:
+    from packaging.version import Version
+
+    row = _row(name, version)
+    return row is not None and Version(version) in (row.first, row.last)
 
 
 def _contains(specifier: str, version: str) -> bool:
@@ -91,15 +154,6 @@ def _contains(specifier: str, version: str) -> bool:
         return SpecifierSet(specifier).contains(version, prereleases=True)
     except InvalidSpecifier:
         return False
-
-
-def _breaks(stage: Stage, install: Install, row: Mapping[str, str], beside: Asked | None) -> bool:
-    """Whether the other one surely comes in a release that breaks it."""
-    if beside is not None and beside.version is not None:
-        return _contains(row["breaks"], beside.version)
-    if "newest" not in row or _is_settled_elsewhere(stage, install, row["other"]):
-        return False
-    return beside is None or _contains(beside.specifier or ">=0", _ABOVE_ALL)
 
 
 def _is_settled_elsewhere(stage: Stage, install: Install, name: str) -> bool:

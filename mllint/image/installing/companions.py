@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.image.installing import offered
+from mllint.image.installing.clashing import fits
 from mllint.image.installing.fitting import place
 from mllint.image.installing.indexed import asked, interpreter_of, is_public, view_at
 from mllint.image.installing.indexes import is_of_index_or_pytorch
@@ -55,6 +56,15 @@ class Apart(NamedTuple):
         return not self.fails and bool(self.requires)
 
 
+class Agreed(NamedTuple):
+    """Companions that are all made for one torch, while another one is asked for."""
+
+    torch: Asked
+    release: str
+    """The one that they are made for."""
+    found: tuple[Apart, ...]
+
+
 @cache
 def names() -> frozenset[str]:
     """The distributions that are compiled against torch."""
@@ -98,50 +108,74 @@ def together(wanted: Sequence[Asked], where: Place | None) -> Iterator[Apart]:
                 yield found
 
 
+def agreed(wanted: Sequence[Asked], found: Sequence[Apart]) -> Agreed | None:
+    """The torch that all companions of a call ask for, where those are more than one, or another pin shuts out the one
+    that is asked for."""
+    torch = next((each for each in wanted if each.name == "torch" and each.version is not None), None)
+    pinned = [each for each in wanted if each.name in names() and each.version is not None]
+    odd = tuple(each for each in found if each.fails and each.companion.version is not None)
+    limits = {each.requires for each in odd}
+    if torch is None or torch.version is None or len(odd) != len(pinned) or len(limits) != 1:
+        return None
+    others = [each for each in wanted if each.name not in names()]
+    if len(odd) == 1 and fits("torch", _public(torch.version), others):
+        return None
+    limit = limits.pop()
+    return Agreed(torch, limit.removeprefix("=="), odd) if limit.startswith("==") else None
+
+
 def _unfit(each: Asked, torch: Asked, where: Place | None) -> Apart | None:
     if not _CLOSED.search(each.specifier) or not torch.specifier:
         return None
-    releases = _admitted(each.name, each.specifier)
+    releases = [each.version] if each.version else _admitted(each.name, each.specifier)
     limits = [requires(each.name, release) for release in releases]
     if not limits or any(not limit or _admits_both(limit, torch.specifier) for limit in limits):
         return None
     release = each.version or each.specifier
-    wanted, matching = torch.version or torch.specifier, _matching(each.name, torch.version, where)
-    return Apart(each, release, limits[-1] or "", wanted, (torch.source, torch.span), True, matching)
+    wanted, fitting = torch.version or torch.specifier, matching(each.name, torch.version or _last(torch), where)
+    return Apart(each, release, limits[-1] or "", wanted, (torch.source, torch.span), True, fitting)
 
 
 def _without_limit(
     stage: Stage, install: Install, companions: Sequence[Asked], torch: Sequence[Asked]
 ) -> Iterator[Apart]:
     """A companion whose newest release says nothing of torch, beside an older torch."""
-    if len(torch) > 1 or torch[0].version is None or not _is_old(torch[0].version):
+    settled = torch[0].version or _last(torch[0])
+    if len(torch) > 1 or settled is None or not _is_old(settled):
         return
+    place_of_torch = torch[0].source, torch[0].span
     for each in companions:
-        newest = _newest(stage, install, each)
-        if newest is not None and requires(each.name, newest) == "":
-            matching = _matching(each.name, torch[0].version, place(stage, install))
-            yield Apart(each, newest, "", torch[0].version, (torch[0].source, torch[0].span), False, matching)
+        last = newest(stage, install, each)
+        if last is not None and requires(each.name, last) == "":
+            fitting = matching(each.name, settled, place(stage, install))
+            yield Apart(each, last, "", settled, place_of_torch, False, fitting)
+
+
+def _last(torch: Asked) -> str | None:
+    """The newest release that a specifier of torch admits, where no later one ever will be."""
+    found = _admitted_releases(torch.name, torch.specifier) if _CLOSED.search(torch.specifier) else ()
+    return found[-1] if found else None
 
 
 def _after(stage: Stage, install: Install, each: Asked, torch: Distribution) -> Apart | None:
     """A companion that is not made for the torch that an earlier call installed."""
     assert isinstance(torch.version, str), "only a torch whose release is known is looked at"
-    release = each.version or _newest(stage, install, each)
-    limit = requires(each.name, release) if release is not None and _is_release(release) else None
+    release = each.version or newest(stage, install, each)
+    limit = requires(each.name, release) if release is not None and is_release(release) else None
     version = _public(torch.version)
-    if release is None or limit is None or (limit and _admits(limit, version)):
+    if release is None or limit is None or (limit and admits(limit, version)):
         return None
     if not limit and not _is_old(version):
         return None
     asked_at = torch.place or (stage.build.source, torch.cause.span)
-    return Apart(each, release, limit, version, asked_at, False, _matching(each.name, version, place(stage, install)))
+    return Apart(each, release, limit, version, asked_at, False, matching(each.name, version, place(stage, install)))
 
 
 def _is_old(torch: str) -> bool:
-    return _is_release(torch) and _version(torch) < _version(_STABLE_SINCE)
+    return is_release(torch) and _version(torch) < _version(_STABLE_SINCE)
 
 
-def _newest(stage: Stage, install: Install, each: Asked) -> str | None:
+def newest(stage: Stage, install: Install, each: Asked) -> str | None:
     """The newest release of a companion without a version, where nothing but the index decides on it."""
     where, read = place(stage, install), stage.closure(install)
     if each.specifier or where is None or not is_public(stage, install) or not read.is_complete:
@@ -157,13 +191,14 @@ def _newest(stage: Stage, install: Install, each: Asked) -> str | None:
     return None
 
 
-def _matching(name: str, torch: str | None, where: Place | None) -> str | None:
+def matching(name: str, torch: str | None, where: Place | None) -> str | None:
     """The newest release of a companion that names exactly this torch and has a wheel at the place."""
     if torch is None:
         return None
-    for version in reversed(offered.releases(name)):
+    named = (row["last"] for row in facts.by("torch_companions", "name").get(name, ()))
+    for version in reversed(offered.releases(name) or tuple(named)):
         limit = requires(name, version)
-        if limit and limit.startswith("==") and _admits(limit, _public(torch)):
+        if limit and limit.startswith("==") and admits(limit, _public(torch)):
             found = offered.offer(name, version)
             is_built = where is None or found is None or found.has_wheel(where.minor, where.platform)
             return version if is_built else None
@@ -184,14 +219,18 @@ def _installed(stage: Stage, install: Install) -> Distribution | None:
     torch = environment(view_at(stage, install), found, install.step.before).distributions.get("torch")
     if torch is None or not torch.cause.is_sure or not isinstance(torch.version, str):
         return None
-    return torch if _is_release(torch.version) else None
+    return torch if is_release(torch.version) else None
 
 
 def _admitted(name: str, specifier: str) -> list[str]:
     """The releases that a specifier admits; none where one that the table lacks is among them."""
-    limits = _limits(specifier)
-    found = [version for version in offered.releases(name) if limits is not None and limits.contains(version)]
+    found = _admitted_releases(name, specifier)
     return found if all(requires(name, version) is not None for version in found) else []
+
+
+def _admitted_releases(name: str, specifier: str) -> list[str]:
+    limits = _limits(specifier)
+    return [version for version in offered.releases(name) if limits is not None and limits.contains(version)]
 
 
 def _admits_both(limit: str, specifier: str) -> bool:
@@ -203,12 +242,13 @@ def _admits_both(limit: str, specifier: str) -> bool:
     return any(version in first and version in second for version in (*offered.releases("torch"), *named))
 
 
-def _admits(limit: str, version: str) -> bool:
+def admits(limit: str, version: str) -> bool:
+    """Whether a specifier takes a release; also where it is none that can be read."""
     found = _limits(limit)
     return found is None or found.contains(version, prereleases=True)
 
 
-def _is_release(version: str) -> bool:
+def is_release(version: str) -> bool:
     """Whether a version, its local part aside, is a final release of torch or of a companion."""
     from packaging.version import InvalidVersion, Version
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from mllint import facts
 from mllint.image.copies import relative
+from mllint.image.installing.fitting import place
+from mllint.image.installing.indexed import is_from_lock, locked
+from mllint.image.installing.locked import LockedFiles
 from mllint.image.paths import joined
 from mllint.image.values import Unknown, Value
 from mllint.patterns import regex
@@ -27,6 +30,7 @@ _INDEXES = ("-i", "--index-url", "--extra-index-url", "--index", "--default-inde
 _INDEX_VARIABLES = tuple(
     "PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL".split()
 )
+_LARGE = 500 * 10**6
 # Images that bring an operating system and at most an interpreter.
 _BARE = regex(
     r"(?:.*/)?(?:alma|amazon|rocky)?(?:linux|alpine|buildpack-deps|centos|cuda|debian|fedora|mambaforge|micromamba"
@@ -61,8 +65,11 @@ def requested(stage: Stage, install: Install) -> tuple[str, ...]:
 
 
 def large(stage: Stage, install: Install) -> str | None:
-    """A distribution that makes a call download more than 500 MB, by the table `ml_frameworks`; None where there is
-    none, where it may be in place already, and where an index of builds without GPU support is asked."""
+    """A distribution that makes a call download more than 500 MB, by the sizes in a lock file or by the table
+    `ml_frameworks`; None where there is none, where it may be in place already, and where an index of builds without
+    GPU support is asked."""
+    if is_from_lock(stage, install):
+        return _largest_locked(stage, install)
     reference = stage.root.base.reference
     if reference is None or not _BARE.fullmatch(reference.familiar) or _is_for_cpu(install, stage.closure(install)):
         return None
@@ -72,6 +79,19 @@ def large(stage: Stage, install: Install) -> str | None:
         if any(_large().intersection(requested(stage, earlier)) for earlier in step.installs):
             return None
     return next((name for name in requested(stage, install) if name in _large()), None)
+
+
+def is_large(name: str) -> bool:
+    """Whether a distribution comes with more than 500 MB, by the table `ml_frameworks`."""
+    return name in _large()
+
+
+def _largest_locked(stage: Stage, install: Install) -> str | None:
+    """The largest of what a call takes from a lock file, where all of that is more than 500 MB."""
+    where = place(stage, install)
+    found = [LockedFiles(each.locked) for each in locked(stage, install) if each.locked is not None]
+    sizes = {each.locked.name: each.size(where.minor, where.platform) or 0 for each in found} if where else {}
+    return max(sizes, key=lambda name: sizes[name]) if sum(sizes.values()) > _LARGE else None
 
 
 def _brings_packages(copy: Copy) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.image import programs
 from mllint.image.installing import offered
-from mllint.image.installing.indexed import asked, interpreter_of, view_at
+from mllint.image.installing.indexed import asked, interpreter_of, locked, view_at
+from mllint.image.installing.locked import LockedFiles, files_of
 from mllint.image.installing.offered import Offer, Platform
 from mllint.image.interpreter import Interpreter
 from mllint.image.values import Unknown
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from mllint.image import events
     from mllint.image.installing.indexed import Asked
+    from mllint.image.installing.locked import Files
     from mllint.image.packages import Install
     from mllint.image.stage import Stage
 
@@ -56,19 +58,36 @@ class Place(NamedTuple):
     stage: Stage
     install: Install
 
-    def pins(self) -> Iterator[Offer]:
+    def pins(self) -> Iterator[Files]:
         """What there is of the releases that the call pins."""
-        found = (offered.offer(each.name, each.version) for each in asked(self.stage, self.install) if each.version)
-        return (each for each in found if each is not None)
+        pins = (*asked(self.stage, self.install), *locked(self.stage, self.install))
+        files = (files_of(each) for each in pins)
+        return (each for each in files if each is not None and (each.has_wheels or isinstance(each, Offer)))
 
 
+@lru_cache(maxsize=64)
 def place(stage: Stage, install: Install) -> Place | None:
     """What a call installs for; None where that is not known, and for a call that means something else by it."""
     found, platform = interpreter_of(stage, install), _platform(stage)
     builds = install.has(*_ON_PURPOSE) or "--no-binary" in stage.closure(install).options
-    if builds or found is None or platform is None or not isinstance(found.minor, str):
+    if (
+        builds
+        or _builds_in_project(stage, install)
+        or found is None
+        or platform is None
+        or not isinstance(found.minor, str)
+    ):
         return None
     return Place(found.minor, platform, _is_verified(stage, found), stage, install)
+
+
+def _builds_in_project(stage: Stage, install: Install) -> bool:
+    """Whether the settings of uv or Poetry may tell them to build from source."""
+    if install.manager.name not in ("uv", "uv pip", "poetry"):
+        return False
+    texts = (stage.build.context.text(name) for name in ("pyproject.toml", "uv.toml", "poetry.toml"))
+    is_told = any(text is not None and "no-binary" in text.text for text in texts)
+    return is_told or any(install.variable(name) for name in ("UV_NO_BINARY", "POETRY_INSTALLER_NO_BINARY"))
 
 
 def misfit(each: Asked, where: Place) -> Misfit | None:
@@ -112,17 +131,31 @@ def _is_verified(stage: Stage, found: events.Interpreter) -> bool:
 
 
 def _pinned_misfit(each: Asked, version: str, where: Place) -> Misfit | None:
-    found = offered.offer(each.name, version)
-    if found is None or found.has_wheel(where.minor, where.platform) or offered.is_missing(each.name, version):
+    found = files_of(each)
+    if found is None or found.has_wheel(where.minor, where.platform) or _is_missing(each):
         return None
     release = f"{each.name} {version}"
-    repair, python = _repair(each.name, found, where), _python(found, where)
+    if isinstance(found, LockedFiles):
+        repair, python = _relock(found, where), None
+    else:
+        repair, python = _repair(each.name, found, where), _python(found, where)
     if not found.admits(where.minor):
         reason = f"asks for Python {found.requires_python}, and this is Python {where.minor}"
         return Misfit(release, reason, True, where.is_verified, repair, python)
-    if not found.python and found.has_sdist:
+    if not found.has_wheels and found.has_sdist:
         return None
     return Misfit(release, _no_wheel(found, where), not found.has_sdist, where.is_verified, repair, python)
+
+
+def _is_missing(each: Asked) -> bool:
+    return each.locked is None and each.version is not None and offered.is_missing(each.name, each.version)
+
+
+def _relock(found: LockedFiles, where: Place) -> str:
+    """What to lock instead; the lock may have been written for another Python or platform."""
+    release = f"lock a release of {found.locked.name} that has a wheel for it"
+    python = _python(found, where)
+    return f"{release}, or use Python {python}, the newest that all of the lock has files for" if python else release
 
 
 def _open_misfit(each: Asked, where: Place) -> Misfit | None:
@@ -157,7 +190,7 @@ def _newest_unfit(name: str, specifier: str, minor: str, platform: Platform) -> 
     return (*newest, not limits.contains(_ABOVE_ALL)) if newest is not None else None
 
 
-def _no_wheel(found: Offer, where: Place) -> str:
+def _no_wheel(found: Files, where: Place) -> str:
     platform = where.platform
     if not found.is_built_for(platform):
         if platform.libc == "musl":
@@ -199,7 +232,7 @@ def _repair(name: str, found: Offer, where: Place) -> str:
     return f"use {', or '.join(ways)}" if ways else ""
 
 
-def _python(found: Offer, where: Place) -> str | None:
+def _python(found: Files, where: Place) -> str | None:
     sets = [set(each.minors(where.platform)) for each in (*where.pins(), found)]
     common = sorted(set.intersection(*sets), key=lambda minor: int(minor.split(".")[1]))
     return common[-1] if common and common[-1] != where.minor else None

@@ -16,9 +16,10 @@ from mllint.sources.requirements import Options, Requirement
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mllint.image.events import Event, Interpreter
+    from mllint.image.events import Interpreter
     from mllint.image.packages import Install
     from mllint.image.stage import Stage, Step
+    from mllint.sources.lockfiles import Locked
     from mllint.sources.requirements import RequirementsFile
     from mllint.sources.text import Source, Span
 
@@ -46,6 +47,8 @@ class Asked(NamedTuple):
     source: Source
     span: Span
     """The requirement there."""
+    locked: Locked | None = None
+    """The package of a lock file that it is."""
 
 
 def tool(install: Install) -> str:
@@ -55,7 +58,7 @@ def tool(install: Install) -> str:
 
 def interpreter_of(stage: Stage, install: Install) -> Interpreter | None:
     """The interpreter that a call surely installs for; None where that is not known."""
-    for event in _events(stage, install):
+    for event in stage.events_of(install):
         if isinstance(event, Installed):
             return event.interpreter
     return None
@@ -68,22 +71,51 @@ def asked(stage: Stage, install: Install) -> tuple[Asked, ...]:
 
 
 def _asked(stage: Stage, install: Install) -> Iterator[Asked]:
+    there = frozenset[str]() if install.has(*_UPGRADES) else _installed_before(stage, install)
+    return (each for each in named(stage, install) if each.name not in there)
+
+
+def named(stage: Stage, install: Install) -> Iterator[Asked]:
+    """What a call names, also what it finds in place."""
     found = interpreter_of(stage, install)
     minor = found.minor if found is not None else None
-    there = frozenset[str]() if install.has(*_UPGRADES) else _installed_before(stage, install)
     lines = [(stage.build.source, line) for line in install.requirements if isinstance(line, Requirement)]
     lines += [(file.source, line) for file, line in stage.closure(install).lines()]
     for source, line in lines:
-        if line.key is None or line.url is not None or line.key in there:
+        if line.key is None or line.url is not None:
             continue
         if line.marker is None or (isinstance(minor, str) and holds(line.marker, Environment(minor))):
             yield Asked(line.key, line.exact_version, line.specifier, source, line.span)
-    for event in _events(stage, install):
-        if isinstance(event, Distribution) and event.place is not None and event.name not in there:
+    for event in stage.events_of(install):
+        if isinstance(event, Distribution) and event.place is not None:
             source, span = event.place
             if source.path.endswith("pyproject.toml") and "@" not in source.text[span.start : span.end]:
                 version = event.version if isinstance(event.version, str) else None
                 yield Asked(event.name, version, "", source, span)
+
+
+def written_by(stage: Stage, install: Install) -> Iterator[tuple[Source, Span]]:
+    """The places in files that ask for what a call installs."""
+    for event in stage.events_of(install):
+        if isinstance(event, Distribution) and event.place is not None:
+            yield event.place
+
+
+@lru_cache(maxsize=64)
+def locked(stage: Stage, install: Install) -> tuple[Asked, ...]:
+    """What a call takes from a lock file, whatever it finds installed left out."""
+    there = _installed_before(stage, install)
+    return tuple(
+        Asked(event.name, event.version, f"=={event.version}", *event.place, event.locked)
+        for event in stage.events_of(install)
+        if isinstance(event, Distribution) and event.locked is not None and event.place is not None
+        if isinstance(event.version, str) and event.name not in there
+    )
+
+
+def is_from_lock(stage: Stage, install: Install) -> bool:
+    """Whether a call takes what a lock file says."""
+    return any(isinstance(event, Distribution) and event.locked is not None for event in stage.events_of(install))
 
 
 def view_at(stage: Stage, install: Install) -> View:
@@ -92,16 +124,6 @@ def view_at(stage: Stage, install: Install) -> View:
     events = stage.log.events
     own = (at for at in range(begin, end) if events[at].cause.span == install.executed.span)
     return View(stage.root.base, stage.build.context, events, next(own, end))
-
-
-def _events(stage: Stage, install: Install) -> Iterator[Event]:
-    """What a call writes into the log."""
-    log, step = stage.log, install.step
-    end = log.ends.get(id(step))
-    # Behind its own steps, a stage has the events of those it starts from.
-    places = range(log.start) if end is None else range(stage.view_before(step).end, end)
-    events = (log.events[at] for at in places)
-    return (each for each in events if each.cause.span == install.executed.span and each.cause.step is step)
 
 
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:

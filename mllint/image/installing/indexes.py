@@ -54,6 +54,8 @@ class Index(NamedTuple):
     """`only` stands in the place of the public index."""
     place: tuple[Source, Span] | None = None
     """The option's value; None where a variable of the environment has it."""
+    variable: str = ""
+    """That variable."""
 
     @property
     def is_of_pytorch(self) -> bool:
@@ -80,7 +82,7 @@ def indexes(stage: Stage, install: Install) -> tuple[Index, ...] | None:
         return None
     if any(configures_pip(stage, step) for step in (*stage.steps_before(install.step), install.step)):
         return None
-    found = [*_of_options(stage, install), *_of_files(stage, install), *_of_variables(install)]
+    found = list(named(stage, install))
     # Without one, something else than an option led away from the public index.
     return tuple(each for each in found if each is not None) if found and None not in found else None
 
@@ -89,6 +91,14 @@ def is_of_index_or_pytorch(stage: Stage, install: Install) -> bool:
     """Whether a call asks the public index and those of PyTorch, and no other."""
     found = indexes(stage, install)
     return found is not None and all(each.is_of_pytorch for each in found)
+
+
+def named(stage: Stage, install: Install) -> Iterator[Index | None]:
+    """All that a call names itself, in the files it reads and in variables; None in the place of one that a variable of
+    the build decides."""
+    yield from _of_options(stage, install)
+    yield from _of_files(stage, install)
+    yield from _of_variables(install)
 
 
 def _of_options(stage: Stage, install: Install) -> Iterator[Index | None]:
@@ -114,4 +124,4 @@ def _of_variables(install: Install) -> Iterator[Index | None]:
         if isinstance(value, Unknown):
             yield None
         else:
-            yield from (Index(url, kind) for url in (value or "").split())
+            yield from (Index(url, kind, None, name) for url in (value or "").split())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
 """The newest of these is what people want, and the image does not run them."""
-_ALONE = BUILD_TOOLS | {"uv"}
+ALONE = BUILD_TOOLS | {"uv"}
 """What needs nothing and limits nothing."""
 _FAMILIES = frozenset({"debian", "ubuntu", "alpine"})
 _KINDS = frozenset({"image", "system", "venv", "uv"})
@@ -63,7 +63,7 @@ def pinnable(stage: Stage, install: Install) -> Pinnable | None:
     if install.step.trigger is not None or not indexed.is_public(stage, install):
         return None
     lines = _whole(stage, install, BUILD_TOOLS)
-    others = [_whole(stage, each, _ALONE) for each in _calls(stage) if each is not install]
+    others = [_whole(stage, each, ALONE) for each in _calls(stage) if each is not install]
     if lines is None or None in others:
         return None
     asked = {line.requirement.key or "": line for line in lines}
@@ -133,4 +133,4 @@ def _places(stage: Stage, install: Install) -> set[str]:
     found = indexed.interpreter_of(stage, install)
     assert found is not None, "a list is gathered only where the interpreter is known"
     environment = python.environment(indexed.view_at(stage, install), found, install.step.before)
-    return {*environment.distributions} - _ALONE
+    return {*environment.distributions} - ALONE

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
+from mllint.image.releases import admits_python
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -38,12 +39,14 @@ class Offer(NamedTuple):
     has_musl: bool
     has_sdist: bool
 
+    @property
+    def has_wheels(self) -> bool:
+        """Whether there is a wheel for any platform."""
+        return bool(self.python)
+
     def admits(self, minor: str) -> bool:
         """Whether its Requires-Python lets some patch release of a minor one in."""
-        from packaging.specifiers import SpecifierSet
-
-        limits = SpecifierSet(self.requires_python)
-        return any(limits.contains(f"{minor}.{patch}", prereleases=True) for patch in (0, 9, 99))
+        return admits_python(self.requires_python, minor)
 
     def has_wheel(self, minor: str, platform: Platform) -> bool:
         """Whether there is a wheel for an interpreter on a platform, and it is let in."""
@@ -142,6 +145,32 @@ def is_missing(name: str, version: str) -> bool:
 def is_yanked(name: str, version: str) -> bool:
     """Whether its maintainers withdrew a release."""
     return any(row["version"] == version for row in facts.by("yanked", "name").get(name, ()))
+
+
+def newest(name: str, minor: str, specifier: str = "") -> str | None:
+    """The newest release that a specifier admits and whose Requires-Python admits a minor release of Python; None where
+    there is none, or nobody knows."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        limits = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        return None
+    for version in reversed(releases(name)):
+        found = offer(name, version)
+        if found is None:
+            return None
+        if limits.contains(version) and found.admits(minor) and not is_yanked(name, version):
+            return version
+    return None
+
+
+def next_of_line(name: str, version: str) -> str | None:
+    """The next release with the same two first numbers, or else the one in front of it, none that was withdrawn."""
+    line, wanted = _version(version).release[:2], _version(version)
+    known = [each for each in releases(name) if _version(each).release[:2] == line and not is_yanked(name, each)]
+    later = [each for each in known if _version(each) > wanted]
+    return next(iter(later or known[-1:]), None)
 
 
 def nearest(name: str, version: str) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.copies import context_path
+from mllint.image.copies import context_path, relative
 from mllint.image.installing.downloads import is_only_installers
+from mllint.image.installing.indexed import named
+from mllint.image.installing.metadata import Metadata, can_sync, metadata, metadata_file
 from mllint.image.paths import joined
 from mllint.patterns import regex
 from mllint.sources.requirements import Editable, Requirement
@@ -23,9 +24,9 @@ _METADATA = regex(r"(?:^|/)(?:setup|versioneer|_?version|__version__|__about__|_
 _BUILD_FOLDER = regex(
     r"(?:^|[-_./])(?:scripts?|build|builder|docker|dockerfiles?|tools?|ci)(?:[-_./]|$)", re.IGNORECASE
 )
-_FETCHERS = frozenset({"curl", "git", "tar", "unzip", "wget"})
 _LOCAL = regex(r"\.|/|~|\$|file:|(?!\w+(?:\+\w+)?://).*\.(?:whl|tar\.gz|zip)$")
 _LOCAL_IN_CONDA = regex(r"^\s*-\s+(?:-e\s|\.{1,2}(?:/|\s*$)|file:)", re.MULTILINE)
+_TAKES_LATEST = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall", "--reinstall", "-t", "--target")
 _WITHOUT_PROJECT = ("--no-install-project", "--no-install-workspace", "--only-group", "--no-root", "--only-root")
 
 
@@ -39,15 +40,18 @@ class Late(NamedTuple):
 
 
 def late_installs(stage: Stage) -> Late | None:
-    """What a stage (or those it starts from) installs too late, if anything."""
+    """What a stage installs too late, if anything: behind source that it copies itself."""
     copied: Copy | None = None
     found: list[Install] = []
-    is_rest = needs_source = False
-    for step in stage.steps_before(None):
+    there: set[str] = set()
+    needs_source = False
+    is_rest = any(_is_dependency(each) for step in stage.steps_before(_first(stage)) for each in step.installs)
+    for step in stage.steps:
         if copied is None and step.copy is not None and brings_source(stage, step.copy):
             copied = step.copy
         if copied is None:
             is_rest = is_rest or any(_is_dependency(each) for each in step.installs)
+            there.update(name for each in step.installs if each.is_certain for name in _asked(stage, each, True))
             continue
         needs_source = needs_source or any(map(_is_of_source, step.installs))
         for install in step.installs:
@@ -57,9 +61,76 @@ def late_installs(stage: Stage) -> Late | None:
                 is_late = not is_rest
             else:
                 is_late = stands_alone(stage, install) and (reads_file(install) or not needs_source)
-            if is_late and install.is_certain:
+            names = _asked(stage, install, False)
+            is_there = bool(names) and there.issuperset(names) and not install.has(*_TAKES_LATEST)
+            if is_late and install.is_certain and not is_there:
                 found.append(install)
     return Late(copied, tuple(found), is_rest) if copied and found else None
+
+
+def _first(stage: Stage) -> Step | None:
+    return stage.steps[0] if stage.steps else None
+
+
+def _asked(stage: Stage, install: Install, is_answered: bool) -> frozenset[str]:
+    """What a call asks for, each with its extras and clauses; what it answers as well, the names alone. Nothing where
+    not all of it is known by name."""
+    if install.manager.name in ("conda", "micromamba"):
+        return frozenset() if _files(install) else frozenset(word.value for word in install.operands)
+    lines = [*install.requirements, *(line for _, line in stage.closure(install).lines())]
+    named = [line for line in lines if isinstance(line, Requirement) and line.key and line.url is None]
+    if (len(named) < len(lines) and not is_answered) or install.projects:
+        return frozenset()
+    asked = {f"{line.key}{sorted(line.extras) or ''}{line.specifier}" for line in named}
+    return frozenset(asked | {line.key for line in named if line.key}) if is_answered else frozenset(asked)
+
+
+class LateProject(NamedTuple):
+    """The source that comes first, and the install of the project that takes all dependencies along."""
+
+    copy: Copy
+    install: Install
+    names: tuple[str, ...]
+    """What the project asks for."""
+    project: Metadata
+
+
+def late_project(stage: Stage) -> LateProject | None:
+    """The install of a project by which a stage gets its dependencies, behind source that is none of their business."""
+    copies: list[Copy] = []
+    own = {id(step) for step in stage.steps}
+    for step in stage.steps_before(None):
+        if id(step) in own and step.copy is not None and brings_source(stage, step.copy):
+            copies.append(step.copy)
+        for install in (each for each in step.installs if _is_dependency(each)):
+            if not copies or _has_cache(step) or install.has("--no-deps", "--no-index"):
+                return None
+            if install.manager.name in ("pip", "uv pip") and install.executed.is_sure and _is_of_source(install):
+                return _of_project(stage, install, copies)
+            if reads_file(install):
+                return None
+    return None
+
+
+def _of_project(stage: Stage, install: Install, copies: list[Copy]) -> LateProject | None:
+    """Where the project itself says what it asks for, and that can be had without its source."""
+    own = (each.name for each in named(stage, install) if each.source.path.endswith("pyproject.toml"))
+    names = tuple(dict.fromkeys(own))
+    found = metadata(stage, install)
+    if len(names) < 2 or found is None or found.is_dynamic or (found.has_parts and install.manager.name == "uv pip"):
+        return None
+    context, folder = stage.build.context, joined(install.directory, found.written)
+    inside = [
+        copy
+        for copy in copies
+        if isinstance(folder, str)
+        and isinstance(copy.destination, str)
+        and (relative(copy.destination, folder) is not None or relative(folder, copy.destination) is not None)
+    ]
+    folders = (
+        copy for copy in inside if any(each.is_folder for source in copy.sources for each in source.matches(context))
+    )
+    return LateProject(next(folders, (inside or copies)[0]), install, names, found)
 
 
 def reads_file(install: Install) -> bool:
@@ -69,7 +140,7 @@ def reads_file(install: Install) -> bool:
 
 def syncs_project(install: Install) -> bool:
     """Whether it is a `uv sync` or `poetry install` that installs the project along with its dependencies."""
-    is_sync = (install.manager.name, install.verb) in (("uv", "sync"), ("poetry", "install"))
+    is_sync = (install.manager.name, install.verb) in (("uv", "sync"), ("poetry", "install"), ("poetry", "sync"))
     return is_sync and not install.has(*_WITHOUT_PROJECT)
 
 
@@ -121,7 +192,9 @@ def stands_alone(stage: Stage, install: Install) -> bool:
         return False
     match install.manager.name:
         case "uv" | "poetry":
-            return install.verb in ("sync", "install") or bool(install.operands)
+            if install.verb in ("sync", "install"):
+                return can_sync(stage, install)
+            return bool(install.operands)
         case "pipenv":
             return not _mentions(stage, install, ["Pipfile"], re.compile(r"\bpath\s*=|editable\s*="))
         case "conda" | "micromamba":
@@ -146,24 +219,10 @@ def _reads_context(stage: Stage, install: Install) -> bool:
     lines = [line for file in read.files.values() for line in file.lines]
     if any(isinstance(line, Editable | Requirement) and _LOCAL.match(line.url or "") for line in lines):
         return False
-    return bool(read.files) or not _is_made_before(stage, install)
-
-
-def _is_made_before(stage: Stage, install: Install) -> bool:
-    """Whether a RUN may have made its files: one that fetches something, or that mentions them."""
-    names = {posixpath.basename(path) for path in _files(install)}
-    others = [
-        each
-        for step in (*stage.steps_before(install.step), install.step)
-        for each in step.commands
-        if each not in [own.executed for own in step.installs]
-    ]
-    texts = [
-        text
-        for each in others
-        for text in (*each.arguments, *(one.target.value for one in each.command.redirects if one.target))
-    ]
-    return any(each.name in _FETCHERS for each in others) or any(posixpath.basename(text) in names for text in texts)
+    # A list that the ignore file keeps out is meant to be there all the same.
+    named = [word.value for word in (*install.files, *install.projects)]
+    paths = [metadata_file(stage, install, each) or each.removeprefix("./") for each in named]
+    return any(stage.build.context.find(path) is not None for path in paths)
 
 
 def _mentions(stage: Stage, install: Install, files: list[str], pattern: re.Pattern[str]) -> bool:

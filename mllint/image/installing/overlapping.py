@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Who gives these knows what lies there, and puts the files over it.
 _OVER = ("--force-reinstall", "--reinstall", "-I", "--ignore-installed", "--no-deps")
+_KEEP = "keep one of them"
 
 
 class Overlap(NamedTuple):
@@ -29,7 +30,9 @@ class Overlap(NamedTuple):
     earlier: tuple[Asked, ...]
     """Those beside it."""
     plain: str | None
-    """The name of the one that is not needed; None where people have to choose."""
+    """The name of the one that is not needed beside another; None where people have to choose."""
+    keep: str
+    """Which one to keep of several, in words."""
 
 
 def overlaps(stage: Stage, install: Install) -> Iterator[Overlap]:
@@ -44,7 +47,7 @@ def overlaps(stage: Stage, install: Install) -> Iterator[Overlap]:
         found = [(before | asked)[name] for name in group if name in present and name in before | asked]
         found.sort(key=lambda each: (each.name in asked, each.span.start))
         if len(found) > 1:
-            yield Overlap(row["imports"], found[-1], tuple(found[:-1]), row.get("plain"))
+            yield Overlap(row["imports"], found[-1], tuple(found[:-1]), row.get("plain"), row.get("keep", _KEEP))
 
 
 def _present(stage: Stage, install: Install, group: Collection[str]) -> frozenset[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from mllint import facts
+from mllint.image.effects import bases
+from mllint.image.releases import version_of
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources.markers import Environment, holds
@@ -39,7 +40,7 @@ class Settled:
 def settled_alone(file: RequirementsFile) -> Settled:
     """What a requirements file settles by itself: with a hash anywhere pip takes nothing that is not pinned."""
     lines = [line for line in file.lines if isinstance(line, Requirement)]
-    return Settled(_with_companions(_pinned(lines)), any(line.hashes for line in lines))
+    return Settled(_with_companions(_pinned(lines) | _held(lines)), any(line.hashes for line in lines))
 
 
 def settled(stage: Stage, install: Install, read: Closure) -> Settled:
@@ -49,7 +50,8 @@ def settled(stage: Stage, install: Install, read: Closure) -> Settled:
     lines = [line for _, line in read.lines()]
     asked = [each for each in install.requirements if isinstance(each, Requirement)]
     limits = [line for file in read.constraints.values() for line in file.lines if isinstance(line, Requirement)]
-    names = _with_companions(_pinned([*lines, *asked, *limits]))
+    named = [*lines, *asked, *limits]
+    names = _with_companions(_pinned(named) | _held(named))
     return Settled(names if install.has(*_UPGRADES) else names | _installed_before(stage, install))
 
 
@@ -68,10 +70,20 @@ def _pinned(lines: Iterable[Requirement]) -> frozenset[str]:
     return frozenset(line.key for line in lines if line.key and line.pinned)
 
 
+def _held(lines: Iterable[Requirement]) -> frozenset[str]:
+    """torch, where the pin of a companion requires one release of it."""
+    for line in lines:
+        version = version_of(line.exact_version) if line.exact_version else ()
+        for row in facts.by("torch_companions", "name").get(line.key or "", ()) if version else ():
+            if version_of(row["first"]) <= version <= version_of(row["last"]) and row["requires"].startswith("=="):
+                return frozenset({"torch"})
+    return frozenset()
+
+
 def _with_companions(names: frozenset[str]) -> frozenset[str]:
     """With those that a resolver takes by the release of a pinned distribution."""
     rows = facts.rows("ml_frameworks")
-    return names | {row["name"] for row in rows if row.get("companion_of") in names}
+    return names | {row["name"] for row in rows if {row.get("companion_of"), row.get("held_by")} & names}
 
 
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
@@ -90,12 +102,7 @@ def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
 
 def preinstalled(stage: Stage) -> frozenset[str]:
     """The normalised names of the distributions that the base image is known to bring."""
-    reference = stage.root.base.reference
-    if reference is None:
-        return frozenset()
-    rows = facts.rows("preinstalled")
-    row = next((row for row in rows if fnmatchcase(reference.familiar, row["image"])), None)
-    return frozenset(row["distributions"].split()) if row else frozenset()
+    return frozenset(bases.preinstalled(stage.root.base))
 
 
 _PYTHONS = [f"3.{minor}" for minor in range(7, 15)]

@@ -53,7 +53,7 @@ def lacking(stage: Stage, install: Install) -> Iterator[Lacking]:
             yield from reader.pip()
         case "uv" if install.verb == "sync":
             yield from reader.uv_sync()
-        case "poetry" if install.verb == "install":
+        case "poetry" if install.verb in ("install", "sync"):
             yield from reader.poetry()
         case "pipenv" if not install.operands and not install.files:
             yield from reader.named("Pipfile", install.span)

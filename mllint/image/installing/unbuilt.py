@@ -8,13 +8,14 @@ from mllint import facts
 from mllint.image import distributions
 from mllint.image.installing import offered
 from mllint.image.installing.fitting import misfit
+from mllint.image.installing.locked import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mllint.image.installing.fitting import Place
     from mllint.image.installing.indexed import Asked
-    from mllint.image.installing.offered import Offer
+    from mllint.image.installing.locked import Files
 
 
 class SourceOnly(NamedTuple):
@@ -38,17 +39,17 @@ def source_only(each: Asked, where: Place) -> SourceOnly | None:
     """What of a requirement is published as source alone; None where it has wheels, or is not in the table."""
     row = next(iter(facts.by("source_builds", "name").get(each.name, ())), None)
     found = _offer(each, where) if row is not None else None
-    if row is None or found is None or found.python or not found.has_sdist:
+    if row is None or found is None or found.has_wheels or not found.has_sdist:
         return None
     return SourceOnly(f"{each.name} {each.version}" if each.version else each.name, row)
 
 
-def _offer(each: Asked, where: Place) -> Offer | None:
+def _offer(each: Asked, where: Place) -> Files | None:
     """What there is of the release that is pinned, else of the newest that the interpreter and the specifier let in."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     if each.version is not None:
-        return offered.offer(each.name, each.version)
+        return files_of(each)
     try:
         limits = SpecifierSet(each.specifier)
     except InvalidSpecifier:
@@ -58,6 +59,14 @@ def _offer(each: Asked, where: Place) -> Offer | None:
         if found is None or found.admits(where.minor):
             return found
     return None
+
+
+def is_without_musl(each: Asked, where: Place) -> bool:
+    """Whether a release of a lock file has wheels for glibc and none for musl, the C library of the place."""
+    found = files_of(each)
+    if found is None or where.platform.libc != "musl" or found.is_built_for(where.platform):
+        return False
+    return (found.arm64 if where.platform.is_arm else found.glibc) not in (None, "no")
 
 
 def without_musl(each: Asked, where: Place) -> Iterator[WithoutMusl]:

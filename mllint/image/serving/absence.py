@@ -15,8 +15,9 @@ from mllint.image.values import Unknown
 from mllint.image.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from mllint.image.python import Environment
     from mllint.image.serving.uses import Use
     from mllint.image.stage import State
 
@@ -26,6 +27,8 @@ _ONCE_STANDARD = frozenset(
     "aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils imghdr imp lib2to3 mailcap msilib nis"
     " nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib".split()
 )
+_ANYWHERE = frozenset({"python", "py", "lib", "core", "client", "api", "sdk", "utils"})
+"""Parts of the names of distributions that tell nothing."""
 _OF_PYTHON = ("python", "py3-", "libpython")
 
 
@@ -69,6 +72,25 @@ def of_module(use: Use, found: Interpreter, module: str, folder: str | None) -> 
     if not owners:
         is_absent = _provides_none(installed, brought, top)
         return Absence(is_known and _is_closed(installed, found)) if is_absent else None
+    return _of_all(environment, (top, *owners), owners, is_known)
+
+
+def of_distributions(use: Use, found: Interpreter, names: tuple[str, ...]) -> Absence | None:
+    """Whether an interpreter can import what none of these distributions brings; None where one is there or nobody can
+    tell."""
+    environment = python.environment(use.view, found, use.state)
+    if environment.unknown is not None or (found.kind == "system" and _has_other_packages(use.view)):
+        return None
+    return _of_all(environment, names, names, _is_made(use.view, found) or use.view.base.is_verified("python3"))
+
+
+def _of_all(
+    environment: Environment, names: tuple[str, ...], owners: tuple[str, ...], is_known: bool
+) -> Absence | None:
+    found, installed = environment.interpreter, list(environment.distributions.values())
+    brought = environment.brought()
+    if _may_be_renamed(installed, names):
+        return None
     answers = {brought.brings(owner) for owner in owners}
     if answers == {"absent"}:
         return Absence(is_known and _is_closed(installed, found))
@@ -94,11 +116,7 @@ def of_server(use: Use, name: str) -> Absence | None:
 
 def is_elsewhere(use: Use, name: str) -> bool:
     """Whether a distribution is in the image all the same, for another interpreter or where nothing looks for it."""
-    roots = [
-        (each.name, each.version if isinstance(each.version, str) else None, each.extras)
-        for each in _installed(use.view)
-    ]
-    return distributions.closure(roots, None).brings(name) == "present"
+    return python.brought_by(list(_installed(use.view)), None).brings(name) == "present"
 
 
 def interpreter(use: Use) -> Interpreter | None:
@@ -126,9 +144,7 @@ def _installed(view: View) -> Iterator[Distribution]:
 
 def _newest(installed: list[Distribution], found: Interpreter | None) -> distributions.Brought:
     """What comes along with the newest releases that may be chosen."""
-    roots = [(each.name, each.version if isinstance(each.version, str) else None, each.extras) for each in installed]
-    minor = found.minor if found is not None and isinstance(found.minor, str) else None
-    return distributions.closure(roots, minor, newest=True)
+    return python.brought_by(installed, found.minor if found is not None else None, newest=True)
 
 
 def _is_closed(installed: list[Distribution], found: Interpreter | None) -> bool:
@@ -147,6 +163,17 @@ def _provides_none(installed: list[Distribution], brought: distributions.Brought
         if isinstance(names, Unknown) or top in names:
             return False
     return True
+
+
+def _may_be_renamed(installed: list[Distribution], names: Iterable[str]) -> bool:
+    """Whether a distribution that no table knows has a part of its name from what is looked for, as variants have that
+    provide the same modules."""
+    parts = {part for name in names for part in distributions.guess_import(name).split("_")} - _ANYWHERE
+    return any(
+        not parts.isdisjoint(each.name.split("-"))
+        for each in installed
+        if not each.brings_more and isinstance(distributions.imports(each.name, each.version), Unknown)
+    )
 
 
 def _is_local(view: View, state: State, top: str, folder: str | None) -> bool:

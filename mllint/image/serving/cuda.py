@@ -8,6 +8,7 @@ from mllint import facts
 from mllint.image.events import Distribution, Installed, Unsure
 from mllint.image.installing.indexed import asked, is_public
 from mllint.image.installing.indexes import indexes
+from mllint.image.installing.torch import locked_build
 from mllint.image.names import common_name
 from mllint.image.values import Unknown
 from mllint.patterns import regex
@@ -130,7 +131,8 @@ def call_of(stage: Stage, event: Distribution) -> tuple[Stage, Install] | None:
         for step in other.steps:
             if step is event.cause.step:
                 for call in step.installs:
-                    if call.executed.span == event.cause.span and call.manager.name in ("pip", "uv pip"):
+                    is_followed = call.manager.name in ("pip", "uv pip") or event.locked is not None
+                    if call.executed.span == event.cause.span and is_followed:
                         return other, call
     return None
 
@@ -138,6 +140,8 @@ def call_of(stage: Stage, event: Distribution) -> tuple[Stage, Install] | None:
 def torch_build(stage: Stage, event: Distribution) -> str | None:
     """The build of torch that an event brings: `cpu`, `cu121`, `public` for that of the package index; None where it is
     not known."""
+    if event.locked is not None:
+        return locked_build(stage, event)
     found = call_of(stage, event)
     local = event.version.partition("+")[2] if isinstance(event.version, str) else ""
     if local or found is None:

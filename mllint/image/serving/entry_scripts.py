@@ -50,6 +50,9 @@ def starts(stage: Stage) -> Iterator[Start]:
     """The scripts that the image starts."""
     for instruction, each in _commands(stage):
         words = each.words
+        if "uv" in each.wrappers and each.name.endswith(".py"):
+            # `uv run main.py` is `uv run python main.py`.
+            continue
         if each.name in POSIX_SHELLS:
             words = tuple(word for word in words[1:] if not word.value.startswith(("-", "+")))[:1]
         if not words or not words[0].is_literal or not words[0].value:

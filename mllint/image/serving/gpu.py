@@ -12,6 +12,7 @@ from mllint.sources.requirements import Options, Requirement
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mllint.image.build import Build
     from mllint.image.stage import Stage
     from mllint.sources.compose import Service
 
@@ -39,9 +40,19 @@ def intent(stage: Stage) -> Intent:
     """What an image that ends with a stage is meant for: `gpu` where anything says so, `cpu` where the configuration or
     the Dockerfile's name does, its platform has no GPU, or its source is there and never speaks of one."""
     settings = stage.build.settings
-    if settings.accelerator == "auto" and settings.platform != "lambda":
+    if settings.accelerator == "auto" and not _is_lambda(stage.build):
         return _of_files(stage)
     return "cpu" if is_for_cpu(stage) else "gpu"
+
+
+def is_given(stage: Stage) -> bool:
+    """Whether the configuration, a compose file or the variable of NVIDIA's container runtime gives an image a GPU."""
+    settings = stage.build.settings
+    if settings.accelerator != "auto" or _is_lambda(stage.build):
+        return settings.accelerator == "cuda"
+    visible = stage.end.env.get("NVIDIA_VISIBLE_DEVICES")
+    is_visible = isinstance(visible, str) and visible not in ("", "none", "void")
+    return is_visible or any(is_given_by(each) for each in stage.build.services)
 
 
 def is_for_cpu(stage: Stage) -> bool:
@@ -49,7 +60,12 @@ def is_for_cpu(stage: Stage) -> bool:
     settings = stage.build.settings
     if settings.accelerator != "auto":
         return settings.accelerator == "cpu"
-    return settings.platform == "lambda" or _FOR_CPU.search(_path(stage)) is not None
+    return _is_lambda(stage.build) or _FOR_CPU.search(_path(stage)) is not None
+
+
+def _is_lambda(build: Build) -> bool:
+    """Whether it will run on AWS Lambda, which has no GPUs."""
+    return build.platform is not None and build.platform.name == "lambda"
 
 
 def _of_files(stage: Stage) -> Intent:
@@ -72,7 +88,7 @@ def is_named(stage: Stage) -> bool:
     """Whether the configuration leaves it to the files, and the Dockerfile, its name or that of a base speaks of a GPU:
     the sign that is found soonest."""
     build = stage.build
-    if build.settings.accelerator != "auto" or build.settings.platform == "lambda":
+    if build.settings.accelerator != "auto" or _is_lambda(build):
         return False
     bases = " ".join(each.base.text for each in build.needed)
     return any(_NAMED.search(text) for text in (_path(stage), bases, build.source.text))
@@ -95,11 +111,15 @@ def _is_installed_for(stage: Stage) -> bool:
     return False
 
 
-def _wants_gpu(service: Service) -> bool:
+def is_given_by(service: Service) -> bool:
+    """Whether a service of compose asks for a GPU."""
     runtime = service.runtime.text if service.runtime is not None else ""
+    return "nvidia" in runtime or any(request.is_gpu for request in service.device_requests)
+
+
+def _wants_gpu(service: Service) -> bool:
     names = (setting.name for setting in service.environment)
-    is_asked = any(request.is_gpu for request in service.device_requests)
-    return is_asked or "nvidia" in runtime or any(name.startswith(("NVIDIA_", "CUDA_")) for name in names)
+    return is_given_by(service) or any(name.startswith(("NVIDIA_", "CUDA_")) for name in names)
 
 
 def _deployments(stage: Stage) -> Iterator[str]:

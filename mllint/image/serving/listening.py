@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PORT_OPTIONS = "--rest_api_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
 _PORT = regex(r"(?:.*:)?(\d+|\$\w+|\$\{[^}]*\})")
 _ADDRESS = regex(r"(?:https?://)?(\[[^]]*\]|[^:/]*)(?::(?:\d+|\$.*))?")
+_NAMED = regex(r"\$\{?(\w+)\}?")
 _LOOPBACK = regex(r"127(?:\.\d+){1,3}|localhost|\[?::1\]?")
 _NO_NETWORK = ("unix:", "fd:", "fd://", "/", "%")
 _APPLICATION = regex(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(?:\(.*\))?")
@@ -342,6 +343,8 @@ def workers(launch: Launch) -> Value:
     """How many processes serve, as far as the command and the environment tell."""
     given = launch.options("--workers", "-w")
     value = given[-1].value if given else launch.variable("WEB_CONCURRENCY")
+    if isinstance(value, str) and (match := _NAMED.fullmatch(value)):
+        value = launch.variable(match[1])
     return value if isinstance(value, Unknown) or (value and value.isdecimal()) else Unknown("not a number")
 
 

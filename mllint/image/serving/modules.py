@@ -39,6 +39,9 @@ _FOLDER_OPTIONS = {
 _RUNS_FILES = frozenset({"Streamlit", "Chainlit", "FastAPI"})
 _DOTTED = regex(r"[A-Za-z_][\w.]*")
 _APPLICATION = regex(rf"(?P<module>{_DOTTED.pattern})(?::(?P<attribute>{_DOTTED.pattern})(?:\(.*\))?)?")
+LAMBDA = "AWS Lambda"
+_LAMBDA_ENTRY = ("/lambda-entrypoint.sh",)
+_HANDLER = regex(r"(?P<module>[\w./-]+)\.(?P<name>[A-Za-z_]\w*)")
 # Settings of gunicorn's file that say what is looked for, and where.
 _SETTINGS = ("chdir", "pythonpath", "wsgi_app")
 # What may lead a script to modules elsewhere.
@@ -88,6 +91,11 @@ def targets(stage: Stage, process: Process) -> Iterator[Target]:
                 yield from _targets(stage, each, source)
 
 
+def takes_handler(stage: Stage) -> bool:
+    """Whether CMD is for the entry point of AWS's images for Lambda, which takes the name of a function."""
+    return stage.root.base.entrypoint == _LAMBDA_ENTRY and stage.step_of(stage.end.entrypoint) is None
+
+
 def runs_applications(server: str) -> bool:
     """Whether a server of this name serves source that its command names."""
     return server in _FOLDER_OPTIONS or server in _RUNS_FILES or server == "Flask"
@@ -95,6 +103,11 @@ def runs_applications(server: str) -> bool:
 
 def _targets(stage: Stage, each: Executed, source: Source) -> Iterator[Target]:
     place = Location(source, each.words[0].span)
+    handler = _HANDLER.fullmatch(each.words[0].value) if len(each.words) == 1 and takes_handler(stage) else None
+    if handler is not None:
+        module = handler["module"].replace("/", ".")
+        yield Target(each, LAMBDA, place, module, handler["name"], "", (stage.end.directory,))
+        return
     launch = service.launch(stage, each, source)
     server = launch.row["server"] if launch is not None and not launch.calls else ""
     if launch is not None and server in _FOLDER_OPTIONS:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 QUESTIONS = frozenset({"[", "[[", "test", "command", "which", "type", "hash", "grep", "id", "getent", "dpkg"})
 _ENDS = frozenset({"exit", "return", "false"})
 _MAX_ROUNDS = 100
+_HOME_OF_ROOT = "/root"
 
 
 class Executed(NamedTuple):
@@ -111,6 +112,9 @@ def _interpreter_name(match: re.Match[str]) -> str:
 def executed(instruction: Instruction, state: State | None = None) -> tuple[Executed, ...]:
     """Every program an instruction runs, in order."""
     scope = _scope(state)
+    secrets = frozenset(_secret_variables(instruction))
+    scope.variables |= {name: Unknown(f"{name} is a secret of the build") for name in secrets}
+    scope.exported |= secrets
     if instruction.is_exec_form:
         return tuple(from_argv(argv(instruction), scope))
     if instruction.keyword == "HEALTHCHECK":
@@ -121,10 +125,20 @@ def executed(instruction: Instruction, state: State | None = None) -> tuple[Exec
     return tuple(from_text(script, scope)) if script is not None else ()
 
 
+def _secret_variables(instruction: Instruction) -> Iterator[str]:
+    """The variables that mounts of a RUN hand secrets over in."""
+    for text in instruction.flags:
+        if text.startswith("--mount=") and "type=secret" in text:
+            yield from (part[len("env=") :] for part in text.split(",") if part.startswith("env="))
+
+
 def _scope(state: State | None) -> Scope:
     if state is None:
         return Scope(None, Unknown("the working directory is not known"))
-    return Scope(state, state.directory)
+    scope = Scope(state, state.directory)
+    if state.account.is_root and state.get("HOME") is None:
+        scope.variables["HOME"] = _HOME_OF_ROOT
+    return scope
 
 
 def argv(instruction: Instruction) -> tuple[Word, ...]:

@@ -32,6 +32,8 @@ class Masked(NamedTuple):
     """Whether a message tells of the failure, so that somebody wanted the build to go on."""
     chain: tuple[Node, ...] = ()
     """What is to be joined for the failure to be seen: what the command stands in, and all that follows."""
+    is_listed: bool = False
+    """Whether `set -e` would change nothing, as it stands in front of `&&` or `||`."""
 
 
 def masked(step: Step) -> Iterator[Masked]:
@@ -50,15 +52,16 @@ def masked(step: Step) -> Iterator[Masked]:
 class _Walk:
     """One way through a piece of shell; what is handed down is why the failure of a node already goes unseen."""
 
-    def __init__(self, stops: bool, sees_pipes: bool) -> None:
+    def __init__(self, stops: bool, sees_pipes: bool, is_listed: bool = False) -> None:
         self.stops = stops
         self.sees_pipes = sees_pipes
+        self.is_listed = is_listed
 
     def sequence(self, nodes: Sequence[Node], outer: Masked | None) -> Iterator[Masked]:
         """Nodes that run one behind the other, whatever becomes of each."""
         for index, node in enumerate(nodes):
             is_followed = not self.stops and index + 1 < len(nodes) and not _ends_at_failure(nodes[index + 1])
-            followed = _way("followed")._replace(chain=tuple(nodes[index:]))
+            followed = _way("followed")._replace(chain=tuple(nodes[index:]), is_listed=self.is_listed)
             yield from self.node(node, followed if is_followed else outer)
 
     def node(self, node: Node, outer: Masked | None) -> Iterator[Masked]:
@@ -83,15 +86,16 @@ class _Walk:
                 for body in node.bodies:
                     yield from self.sequence(body, outer)
             case Loop():
-                yield from self.sequence(node.body, outer if self.stops else _way("repeated"))
+                repeated = _way("repeated")._replace(is_listed=self.is_listed)
+                yield from self.sequence(node.body, outer if self.stops else repeated)
 
     def _chain(self, chain: Chain, outer: Masked | None) -> Iterator[Masked]:
         for index, part in enumerate(chain.parts):
             behind = [at for at in range(index, len(chain.operators)) if chain.operators[at] == "||"]
-            if behind:
-                yield from self.node(part, _caught(chain, behind[0]))
-            else:
-                yield from self.node(part, outer)
+            # The shell heeds `set -e` in the last part of a list alone.
+            is_last = index == len(chain.operators)
+            walk = self if is_last else _Walk(False, self.sees_pipes, True)
+            yield from walk.node(part, _caught(chain, behind[0]) if behind else outer)
 
 
 _NOTHING = Command((), (), (), Span(0, 0))
@@ -109,7 +113,10 @@ def _caught(chain: Chain, at: int) -> Masked | None:
     arguments = [word.value for word in last.words[1:]]
     is_announced = last.name in _SAYS_SO
     if is_announced or last.name in _DOES_NOTHING or (last.name == "exit" and arguments == ["0"]):
-        span = Span(chain.parts[at].span.start, last.span.end)
+        front = chain.parts[at]
+        while isinstance(front, Chain):
+            front = front.parts[-1]
+        span = Span(front.span.start, last.span.end)
         return Masked(_NOTHING, "caught", span, is_announced)
     return None
 

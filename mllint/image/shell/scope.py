@@ -38,7 +38,11 @@ class Scope:
             return self.variables[name]
         if _OWN.fullmatch(name):
             return Unknown(f"the shell computes ${name}")
-        return Unknown(f"{name} is not set in this file") if self.outer is None else self.outer.get(name)
+        if self.outer is None:
+            return Unknown(f"{name} is not set in this file")
+        given = self.outer.get(name)
+        # A process always has it, whatever the file sets.
+        return Unknown("HOME is that of the user") if given is None and name == "HOME" else given
 
     def arguments(self, words: Iterable[Word]) -> dict[str, Value]:
         """The variables by which a function or script sees the words behind its name."""

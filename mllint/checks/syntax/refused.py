@@ -1,4 +1,4 @@
-"""DF1: text that BuildKit refuses."""
+"""DF101 and DF102: text that BuildKit refuses."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,0 +1,120 @@
+"""ML110: stages that are tied to one processor, or to that of the machine that builds."""
+
+import posixpath
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.edits import delete, replace
+from mllint.findings import Finding, Fix, Location
+from mllint.image.content.moved import compiled_in
+from mllint.image.installing import indexed, offered
+from mllint.image.stage import Stage
+from mllint.image.values import Unknown
+from mllint.patterns import regex
+from mllint.sources.text import Span
+from mllint.sources.words import Word
+
+_CONST = regex(r"linux/[a-z0-9]+(?:/v\d)?")
+_PROCESSOR = regex(r"amd64|x86_64|x86-64|linux-x64|linux64|aarch64|arm64")
+# The repositories of the official images of one processor.
+_ONE_PROCESSOR = regex(r"(?:docker\.io/)?(?:amd64|arm32v[567]|arm64v8|i386|ppc64le|riscv64|s390x)/")
+_OF_BUILDER = regex(r"\$(?:BUILDPLATFORM|\{BUILDPLATFORM\})")
+
+
+@check("ML110")
+def build_platform_hardcoded(stage: Stage) -> Iterator[Finding]:
+    """A FROM whose platform is not that of the image."""
+    flag = stage.instruction.flag("platform")
+    if stage not in stage.build.needed or stage.base.kind != "image":
+        return
+    if flag is None:
+        yield from _of_repository(stage)
+        return
+    found = None
+    if _CONST.fullmatch(flag.text) and stage.is_in_image:
+        found = _fixed(stage, flag)
+    elif _OF_BUILDER.fullmatch(flag.text):
+        found = _of_image(stage, flag) if stage.is_in_image else _of_packages(stage, flag)
+    if found is not None:
+        yield found
+
+
+def _fixed(stage: Stage, flag: Word) -> Finding | None:
+    """An image for one processor, where all in it is there for others too."""
+    if not stage.base.is_plain or "cuda" in stage.base.text or _needs_one(stage):
+        return None
+    if stage.name and flag.text.split("/")[1] in stage.name:
+        return None
+    message = f"--platform={flag.text} fixes the image to one processor: machines with another run it in slow emulation"
+    repair = "leave the flag out, and give the platform with docker build --platform"
+    where = Location(stage.build.source, flag.span)
+    return Finding(where, message, repair, fix=_without(stage, flag), is_strict=True)
+
+
+def _of_repository(stage: Stage) -> Iterator[Finding]:
+    """An official image from the repository of one processor, told at the first FROM of such."""
+    tied = [(each, each.instruction.words[0]) for each in stage.build.needed if _tied(each)]
+    if not tied or tied[0][0] is not stage or any(_needs_one(each) for each, _ in tied):
+        return
+    source, word = stage.build.source, tied[0][1]
+    name = _ONE_PROCESSOR.sub("", word.text)
+    message = f"{word.text} is for one processor, whatever docker build --platform asks for"
+    repair = f"write {name}, which is there for every processor, and give the platform with docker build --platform"
+    edits = tuple(replace(source, each.span, _ONE_PROCESSOR.sub("", each.text)) for _, each in tied)
+    fix = Fix("unsafe", "take the image that is there for every processor", edits)
+    yield Finding(Location(source, word.span), message, repair, fix=fix, is_strict=True)
+
+
+def _tied(stage: Stage) -> bool:
+    match = _ONE_PROCESSOR.match(stage.instruction.words[0].text) if stage.base.kind == "image" else None
+    return match is not None and match[0].split("/")[-2][:5] not in (stage.name or "")
+
+
+def _needs_one(root: Stage) -> bool:
+    """Whether something that is installed has no wheels for ARM, or is fetched for one processor."""
+    for step in root.steps:
+        if _PROCESSOR.search(root.build.source.text, *step.instruction.span):
+            return True
+    for stage in root.build.needed:
+        for install in (each for step in stage.steps for each in step.installs) if stage.root is root else ():
+            for each in indexed.asked(stage, install):
+                known = offered.offers(each.name)
+                if known and known[-1].python and "any" not in known[-1].python and known[-1].arm64 in (None, "no"):
+                    return True
+    return False
+
+
+def _of_image(stage: Stage, flag: Word) -> Finding:
+    message = (
+        f"--platform={flag.text} gives the image the processor of the machine that builds it, whatever docker build"
+        " --platform asks for: elsewhere it ends with an exec format error"
+    )
+    repair = "leave the flag out: without it the stage is of the platform that the build asks for"
+    return Finding(Location(stage.build.source, flag.span), message, repair, fix=_without(stage, flag))
+
+
+def _of_packages(stage: Stage, flag: Word) -> Finding | None:
+    """A stage on the builder's processor whose compiled packages go into the image."""
+    for other in stage.build.needed:
+        if not other.is_in_image or isinstance(other.platform, Unknown):
+            continue
+        for copy in (step.copy for step in other.steps if step.copy is not None and step.copy.stage == stage.index):
+            paths = [source.path for source in copy.sources if isinstance(source.path, str)]
+            name = next(filter(None, (compiled_in(stage, posixpath.join("/", path)) for path in paths)), None)
+            if name is not None:
+                message = f"--platform={flag.text} installs {name} for the processor of the machine that builds"
+                end = "and the image takes it from there: on another platform it cannot be imported"
+                repair = "leave the flag out, so that the stage is of the platform that the image is for"
+                where = Location(stage.build.source, flag.span)
+                return Finding(where, f"{message}, {end}", repair, fix=_without(stage, flag))
+    return None
+
+
+def _without(stage: Stage, flag: Word) -> Fix | None:
+    source = stage.build.source
+    end = flag.span.end
+    while source.text[end : end + 1] in (" ", "\t"):
+        end += 1
+    if source.text[end : end + 1] in ("\\", "`", "\n", "\r"):
+        return None
+    return Fix("unsafe", f"leave --platform={flag.text} out", (delete(source, Span(flag.span.start, end)),))

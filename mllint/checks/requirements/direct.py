@@ -1,0 +1,91 @@
+"""ML617: code that is installed from an address which another day leads to other code."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mllint.checks import check
+from mllint.checks.requirements.calls import is_workshop, of_image
+from mllint.engine import Requirements, Use
+from mllint.findings import Finding, Location, Related
+from mllint.image.installing import refs
+from mllint.image.installing.indexed import written_by
+from mllint.image.installing.pins import is_for_linux
+from mllint.image.packages import Install
+from mllint.image.stage import Stage
+from mllint.sources.requirements import Editable, Requirement, parse_requirement
+from mllint.sources.text import Logical, Source
+
+
+class _Address(NamedTuple):
+    url: str
+    where: Location
+    related: tuple[Related, ...] = ()
+
+
+@check("ML617")
+def vcs_or_url_without_commit(subject: Stage | Requirements) -> Iterator[Finding]:
+    """A requirement by the address of a branch."""
+    if isinstance(subject, Stage):
+        found, is_aside = _of_stage(subject), False
+    else:
+        uses = of_image(subject)
+        found, is_aside = _of_file(subject, uses), not uses and is_workshop(subject)
+    for each in dict.fromkeys(found):
+        moving = refs.repository(each.url) or refs.archive(each.url) or refs.file(each.url)
+        if moving is not None:
+            what = f"from {moving.ref}, which is no commit" if moving.ref else "without a commit"
+            message = f"{moving.place} is installed {what}: the next build may install other code"
+            yield Finding(each.where, message, _repair(each.url, moving.ref), each.related, is_strict=is_aside)
+
+
+def _repair(url: str, ref: str | None) -> str:
+    if ref or not url.startswith("git+"):
+        return f"put the full commit in the place of {ref or 'the branch'}: git ls-remote tells it"
+    return "put @ and the full commit behind the repository: git ls-remote tells it"
+
+
+def _of_file(requirements: Requirements, uses: list[Use]) -> Iterator[_Address]:
+    if requirements.is_constraints or (requirements.uses and not uses):
+        return
+    source = requirements.file.source
+    related = tuple(Related(Location(use.stage.build.source, use.install.span), "installed here") for use in uses[:1])
+    for line in requirements.file.lines:
+        if isinstance(line, Editable):
+            yield _Address(line.url, Location(source, line.url_span), related)
+        elif isinstance(line, Requirement) and (line.marker is None or is_for_linux(line.marker)):
+            yield from _of_requirement(source, line, related)
+
+
+def _of_requirement(source: Source, line: Requirement, related: tuple[Related, ...] = ()) -> Iterator[_Address]:
+    if line.url is not None and line.url_span is not None and not line.pinned:
+        yield _Address(line.url, Location(source, line.url_span), related)
+
+
+def _of_stage(stage: Stage) -> Iterator[_Address]:
+    if stage not in stage.build.needed:
+        return
+    for step in stage.steps:
+        for install in step.installs:
+            if install.manager.name in ("pip", "uv pip"):
+                yield from _of_words(stage, install)
+            if install.manager.language == "python":
+                yield from _of_projects(stage, install)
+
+
+def _of_words(stage: Stage, install: Install) -> Iterator[_Address]:
+    source = stage.build.source
+    for line in install.requirements:
+        if isinstance(line, Requirement):
+            yield from _of_requirement(source, line)
+    for word in install.values("-e", "--editable"):
+        yield _Address(word.value, Location(source, word.span))
+
+
+def _of_projects(stage: Stage, install: Install) -> Iterator[_Address]:
+    """What a `pyproject.toml` asks for by address, where no lock file tells the commit."""
+    call = Location(stage.build.source, install.span)
+    for source, span in written_by(stage, install):
+        if source.path.endswith("pyproject.toml"):
+            line = parse_requirement(Logical.of(source, span))
+            for each in _of_requirement(source, line) if isinstance(line, Requirement) else ():
+                yield _Address(each.url, call, (Related(each.where, "asked for here"),))

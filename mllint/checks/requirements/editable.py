@@ -1,0 +1,88 @@
+"""ML641: packages of an image for use that are installed as editable."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mllint.checks import check
+from mllint.edits import delete
+from mllint.findings import Finding, Fix, Location
+from mllint.image.compiling import is_for_development, is_for_more, is_for_tests, is_service
+from mllint.image.copies import relative
+from mllint.image.packages import Install
+from mllint.image.paths import joined
+from mllint.image.shell.unwrapping import POSIX_SHELLS
+from mllint.image.stage import Stage
+from mllint.sources.shell_tree import Word
+from mllint.sources.text import Span
+
+_OPTIONS = ("-e", "--editable")
+
+
+@check("ML641")
+def editable_install(stage: Stage) -> Iterator[Finding]:
+    """A package that is imported from the folder of its source."""
+    final = stage.build.final
+    if final is None or not stage.is_in_image or not _is_for_use(final) or is_for_development(stage):
+        return
+    for install in (each for step in stage.steps for each in step.installs):
+        words = install.values(*_OPTIONS) if install.manager.name in ("pip", "uv pip") else ()
+        if words and (message := _linked(final, install, words[0])) is not None:
+            repair = "leave -e out, so that the package itself is installed"
+            yield Finding(Location(stage.build.source, words[0].span), message, repair, fix=_without(stage, install))
+
+
+def _is_for_use(final: Stage) -> bool:
+    """Whether the image starts something that others use, or at least opens a port for it."""
+    process, server = final.process, final.server
+    if is_for_development(final) or is_for_tests(final) or (server is not None and server.is_notebook):
+        return False
+    if is_service(final):
+        return True
+    last = process.commands[-1] if process is not None and process.commands else None
+    if last is None:
+        return bool(final.end.exposed) and not is_for_more(final)
+    return last.name in POSIX_SHELLS and any(not word.value.startswith("-") for word in last.words[1:2])
+
+
+def _linked(final: Stage, install: Install, word: Word) -> str | None:
+    """What becomes of the package; None where its source is meant to change, or nobody knows its folder."""
+    call, written = f"{install.manager.name} install -e", word.value.partition("[")[0]
+    if "://" in written:
+        name = written.partition("#")[0].rstrip("/").rpartition("/")[2].partition("@")[0].removesuffix(".git")
+        return f"{call} keeps a clone of {name} with its history in the image, and the package is imported from there"
+    folder = joined(install.directory, written) if word.is_literal else None
+    if not isinstance(folder, str) or _is_mounted(final, folder) or _is_filled_later(final, install, folder):
+        return None
+    message = f"{call} links to the source in {folder} instead of installing the package"
+    return f"{message}: it cannot be imported where that folder is mounted over, moved or left behind"
+
+
+def _is_mounted(final: Stage, folder: str) -> bool:
+    """Whether compose puts a folder of the host there."""
+    targets = (volume.target for each in final.build.services for volume in each.volumes)
+    return any(relative(folder, each.rstrip("/")) is not None for each in targets)
+
+
+def _is_filled_later(final: Stage, install: Install, folder: str) -> bool:
+    """Whether a later COPY of the image brings something of what the link leads to."""
+    steps = final.steps_before(None)
+    for step in steps[len(final.steps_before(install.step)) :]:
+        target = step.copy.destination if step.copy is not None else None
+        target = target.rstrip("/") or "/" if isinstance(target, str) else None
+        if target is not None and (relative(target, folder) is not None or relative(folder, target) is not None):
+            return True
+    return False
+
+
+def _without(stage: Stage, install: Install) -> Fix | None:
+    """The same call without its options for that."""
+    source, edits, words = stage.build.source, [], install.executed.words
+    if install.step.trigger is not None:
+        return None
+    for option, value in pairwise(words):
+        if option.value in _OPTIONS:
+            span = Span(option.span.start, value.span.start)
+            if source.slice(span).rstrip(" \t") != option.value:
+                return None
+            edits.append(delete(source, span))
+    return Fix("unsafe", "leave -e out", tuple(edits)) if edits else None

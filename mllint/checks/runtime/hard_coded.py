@@ -1,0 +1,139 @@
+"""ML320: the version of Python written into paths."""
+
+import re
+from collections.abc import Iterator
+
+from mllint import facts
+from mllint.checks import check
+from mllint.edits import replace
+from mllint.findings import Finding, Fix, Location, Related, Severity
+from mllint.image import events, interpreter, python
+from mllint.image.content.moved import is_verified
+from mllint.image.content.python_paths import PythonPath, is_chosen, is_nowhere, python_paths, real_minor
+from mllint.image.names import common_name, fits, is_built_here
+from mllint.image.stage import Stage
+from mllint.patterns import regex
+from mllint.sources.text import Span
+
+_RELEASE = regex(r"(?:ubuntu|debian|ubi|rhel)-?\d|python-?3\.\d|py3\d")
+_MOST = 3
+_MAJOR = regex(r"3(?!\.)")
+
+
+@check("ML320")
+def hard_coded_site_packages(stage: Stage) -> Iterator[Finding]:
+    """A path with the version of a Python that the stage has not, or will not have any more."""
+    paths = list(python_paths(stage)) if stage in stage.build.needed or _may_be_chosen(stage) else []
+    wrong = next((found for each in paths if (found := _wrong(stage, each)) is not None), None)
+    if wrong is not None:
+        yield wrong
+    elif paths:
+        yield _hard_coded(stage, paths)
+
+
+def _may_be_chosen(stage: Stage) -> bool:
+    """Whether an argument of the build may name this stage as the one that the image is made from."""
+    return stage.name is not None and any(
+        each.base.kind == "stage" and "$" in each.instruction.words[0].text for each in stage.build.needed
+    )
+
+
+def _wrong(stage: Stage, each: PythonPath) -> Finding | None:
+    where = Location(stage.build.source, each.span)
+    copy = each.step.copy
+    if copy is not None and copy.stage is not None:
+        is_source = each.span.end < each.step.instruction.words[-1].span.start
+        return _missing_source(stage.build.stages[copy.stage], each, where) if is_source else None
+    here = real_minor(stage)
+    if here is None or here == each.minor:
+        return None
+    if each.step.instruction.keyword not in ("ENV", "WORKDIR") or not is_nowhere(stage, each):
+        return _stale(stage, each, where, here)
+    message = (
+        f"{each.step.instruction.keyword} names {each.path}, and the Python of this stage is {here}: nothing is there"
+    )
+    repair = f"write python{here}, or ask Python for the folder"
+    return Finding(where, message, repair, fix=_with_minor(each, where, here), severity=Severity.WARNING)
+
+
+def _stale(stage: Stage, each: PythonPath, where: Location, here: str) -> Finding | None:
+    """The folder of a Python that the image had once, as its tag was another."""
+    base = stage.root.base
+    is_of_base = isinstance(base.python, interpreter.Interpreter) and base.python.minor == here
+    if not is_of_base or not each.path.startswith("/usr/") or is_chosen(stage, each.minor):
+        return None
+    if isinstance(python.interpreter(stage.view, f"python{each.minor}", None), events.Interpreter):
+        return None
+    instruction = each.step.instruction.keyword
+    message = f"{instruction} names {each.path}, and {base.text} has Python {here}: none looks there"
+    fix = _with_minor(each, where, here)
+    return Finding(where, message, f"write python{here}", fix=fix, severity=Severity.WARNING, is_strict=True)
+
+
+def _missing_source(other: Stage, each: PythonPath, where: Location) -> Finding | None:
+    here = real_minor(other)
+    if here is None or here == each.minor or not is_nowhere(other, each):
+        return None
+    name = other.name or str(other.index)
+    message = f"COPY takes {each.path} from stage {name}, whose Python is {here}: it is not found and the build fails"
+    related = (Related(Location(other.build.source, other.instruction.span), f"has Python {here}"),)
+    severity = None if is_verified(other.root.base) else Severity.WARNING
+    return Finding(where, message, f"write python{here}", related, _with_minor(each, where, here), severity)
+
+
+def _with_minor(each: PythonPath, where: Location, minor: str) -> Fix:
+    written = where.source.slice(where.span)
+    at = where.span.start + written.index(f"python{each.minor}")
+    edit = replace(where.source, Span(at, at + len(f"python{each.minor}")), f"python{minor}")
+    return Fix("unsafe", f"write python{minor}", (edit,))
+
+
+def _hard_coded(stage: Stage, paths: list[PythonPath]) -> Finding:
+    first = paths[0]
+    others = len({each.span for each in paths}) - 1
+    named = f"{first.path} and {others} more path{'s' if others > 1 else ''}" if others else first.path
+    where = Location(stage.build.source, first.span)
+    if _moves(stage, first):
+        verb = "are" if others else "is"
+        message = f"{named} {verb} for Python {first.minor}, and {stage.root.base.text} follows a moving tag"
+        repair = "name the exact version in the tag of the base"
+        return Finding(where, f"{message}: the next Python leaves nothing there", repair, severity=Severity.WARNING)
+    verb = "have" if others else "has"
+    message = f"{named} {verb} the version of Python written out: with another Python nothing is there"
+    places = dict.fromkeys(Location(stage.build.source, each.span) for each in paths[1:])
+    related = tuple(Related(place, "names one too") for place in [*places][:_MOST])
+    return Finding(where, message, _instead(stage, first), related, severity=Severity.INFO, is_strict=True)
+
+
+def _instead(stage: Stage, each: PythonPath) -> str:
+    """What does without the version: only a RUN can ask Python."""
+    instruction = each.step.instruction
+    written = stage.build.source.slice(each.span)
+    if instruction.keyword in ("COPY", "ADD"):
+        if written.endswith("-packages") and each.step.copy is not None and each.step.copy.origin != "context":
+            return "install into a virtual environment at a path of your own, and copy that whole"
+        return "copy to a folder of your own, and from there in a RUN, which can ask Python for the place"
+    if instruction.keyword != "RUN":
+        key = next((pair.key.text for pair in instruction.pairs if pair.value.span.end > each.span.start), "")
+        if key == "PYTHONPATH" and written.endswith("-packages"):
+            return "leave it out where the Python of that folder runs, which looks there anyway"
+        return "name the version once, in an ARG for this and for what installs Python, or set it in the start script"
+    module = written.partition("-packages/")[2].partition("/")[0]
+    if module.isidentifier():
+        return f"ask the package where it is: python3 -c 'import {module}; print({module}.__path__[0])'"
+    if "/.local/" in written:
+        return "ask Python for the folder: python3 -m site --user-site"
+    return "ask Python for the folder: python3 -c 'import site; print(site.getsitepackages()[0])'"
+
+
+def _moves(stage: Stage, each: PythonPath) -> bool:
+    """Whether the base will have another Python one day, and the stage does not choose its own."""
+    base, reference = stage.root.base, stage.root.base.reference
+    if reference is None or reference.digest or is_built_here(reference) or is_chosen(stage, each.minor):
+        return False
+    tag, name = reference.tag or "latest", common_name(reference)
+    # A release of the distribution has one Python of its own for ever.
+    if isinstance(base.suite, str) or _RELEASE.search(f"{name}:{tag}"):
+        return False
+    rows = (row for row in facts.rows("image_tags") if "moving" in row and fits(name, row["image"]))
+    return any(re.fullmatch(row["moving"], tag) for row in rows) or (name == "python" and _MAJOR.match(tag) is not None)

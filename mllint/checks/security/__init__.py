@@ -1,0 +1,1 @@
+"""ML2: users, secrets and what else others could abuse."""

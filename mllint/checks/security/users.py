@@ -1,0 +1,169 @@
+"""Rules about the user that the process of an image runs as."""
+
+import re
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.findings import Finding, Location, Related, Severity
+from mllint.image.events import User
+from mllint.image.names import is_built_here
+from mllint.image.service import PYTHON, Process
+from mllint.image.shell.unwrapping import POSIX_SHELLS
+from mllint.image.stage import Stage, Step
+from mllint.image.values import Unknown
+from mllint.patterns import regex
+from mllint.sources.dockerfile import Instruction
+
+_ROOT = frozenset({"root", "0"})
+# Programs that give root up by themselves for what faces others, or do not start without it.
+_ROOT_BY_DESIGN = frozenset({"nginx", "apache2", "httpd", "sshd", "cron", "crond", "systemd", "init", "dockerd"})
+_DROPS_ROOT = regex(r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|chpst|fixuid|start-stop-daemon|su\s+-|sudo\s+-\S*u)")
+_PUBLIC = frozenset({"docker.io", "ghcr.io", "quay.io", "nvcr.io", "mcr.microsoft.com", "public.ecr.aws", "gcr.io"})
+_AT_START = frozenset({"CMD", "ENTRYPOINT", "ENV", "LABEL"})
+# Tools that an image is given for nothing else.
+_DROPPERS = regex(r"\b(?:gosu|su-exec|fixuid|s6-overlay)\b")
+# What people start an image with that does nothing by itself.
+_WAITING = frozenset({"sleep", "tail", "cat", "true", "false", "echo"})
+_INTERACTIVE = POSIX_SHELLS | {"python", "python3", "ipython"}
+
+
+@check("ML201")
+def root_user(stage: Stage) -> Iterator[Finding]:
+    """The image's process runs as root."""
+    yield from _raised(stage)
+    yield from _of_image(stage)
+    yield from _left_to_base(stage)
+
+
+def _of_image(stage: Stage) -> Iterator[Finding]:
+    """What the image itself says, where no service of compose says something else."""
+    user = stage.end.user
+    if not stage.is_final or not isinstance(user, str) or user.partition(":")[0] not in _ROOT:
+        return
+    platform = stage.build.platform
+    if stage.root.base.kind == "scratch" or (platform is not None and platform.sets_user) or _composed_user(stage):
+        return
+    process = stage.process
+    if process is not None and _needs_root(stage, process):
+        return
+    # Without a process it is a base or a toolbox: those who build on it or work in it decide.
+    serves = process is not None and not _is_idle(process)
+    finding = _as_root(stage, stage.last("USER"), process.instruction if process else stage.instruction)
+    if not serves:
+        yield finding._replace(severity=Severity.INFO, is_strict=True)
+        return
+    from mllint.checks import user_fixes
+
+    yield finding._replace(fix=user_fixes.as_user(stage))
+
+
+def _left_to_base(stage: Stage) -> Iterator[Finding]:
+    """What a file starts without a USER above an image of which nobody here knows as whom it runs."""
+    base, process = stage.root.base, stage.process
+    reference, platform = base.reference, stage.build.platform
+    # A registry of one's own, and a name that an earlier build gave, have bases that may set a user with intent.
+    if not stage.is_final or reference is None or reference.registry not in _PUBLIC or is_built_here(reference):
+        return
+    if not isinstance(stage.end.user, Unknown) or stage.last("USER") is not None or process is None:
+        return
+    if (platform is not None and platform.sets_user) or _composed_user(stage) or _needs_root(stage, process):
+        return
+    start = stage.last("CMD", "ENTRYPOINT")
+    name = process.commands[-1].name
+    # A CMD alone may be words for a program of the base, which then may change the user.
+    is_own = stage.last("ENTRYPOINT") is not None or stage.server is not None or PYTHON.fullmatch(name) is not None
+    if start is None or not is_own or _is_idle(process):
+        return
+    message = f"no USER: {base.text} alone decides as whom {name} runs, and most images run as root"
+    repair = "write USER above the CMD, or describe the image under bases in the configuration"
+    where = Location(stage.build.source, start.instruction.span)
+    yield Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
+
+
+@check("ML204")
+def user_created_never_used(stage: Stage) -> Iterator[Finding]:
+    """A user is made for the image, and its process runs as root all the same."""
+    made = next(_unused(stage), None) if stage.is_final else None
+    # Where the file tells no process, somebody else starts one, and may well choose the user too.
+    starts = stage.last("CMD", "ENTRYPOINT")
+    if made is None or made.cause.step is None or starts is None:
+        return
+    related = (Related(Location(stage.build.source, made.cause.span), "makes the user"),)
+    for finding in _of_image(stage):
+        message = f"the container runs as root, though the user {made.name} is made for it: no USER switches to it"
+        where = f"above the {starts.instruction.keyword}"
+        repair = f"write USER {made.name} {where}, and give it what the process writes to"
+        yield finding._replace(message=message, repair=repair, related=related)
+
+
+def _unused(stage: Stage) -> Iterator[User]:
+    """The users that this file makes in the image and speaks of nowhere else."""
+    steps = stage.steps_before(None)
+    named = {step.after.account.user for step in steps if step.instruction.keyword == "USER"}
+    for event in stage.log.events:
+        if (
+            not isinstance(event, User)
+            or all(event.cause.step is not step for step in steps)
+            or not event.cause.is_sure
+        ):
+            continue
+        if event.uid not in (*_ROOT, *named) and event.name not in named and not _is_named_at_start(stage, event):
+            yield event
+
+
+def _is_named_at_start(stage: Stage, user: User) -> bool:
+    """Whether a variable or what the container starts speaks of a user, and may so switch to it."""
+    texts = [step.instruction.rest.text for step in stage.steps_before(None) if step.instruction.keyword in _AT_START]
+    texts += [script.source.text for script in stage.process.scripts] if stage.process is not None else []
+    return any(re.search(rf"(?<![\w./-]){re.escape(user.name)}(?![\w/-])", text) for text in texts)
+
+
+def _as_root(stage: Stage, step: Step | None, start: Instruction) -> Finding:
+    where, cause = start, f"no USER, and {stage.root.base.text} sets none"
+    if step is not None:
+        where, cause = step.instruction, f"USER {stage.end.user}"
+    message = f"the container runs as root ({cause}): whoever breaks into it owns all that it can reach"
+    repair = "create a user and switch to it: RUN useradd --system --create-home app, then USER app before the CMD"
+    return Finding(Location(stage.build.source, where.span), message, repair)
+
+
+def _raised(stage: Stage) -> Iterator[Finding]:
+    """What compose starts as root though the image names somebody else."""
+    user = stage.end.user
+    if not stage.is_final or not isinstance(user, str) or stage.end.account.is_root:
+        return
+    for service in stage.build.services:
+        named = service.user.literal if service.user is not None else None
+        is_other = service.is_watched or service.command is not None or service.entrypoint is not None
+        if service.user is None or named is None or named.partition(":")[0] not in _ROOT or is_other:
+            continue
+        message = (
+            f"the compose service {service.name} runs as root, though the image names {user}: whoever breaks into it"
+            " owns all that it can reach"
+        )
+        where = Location(service.source, service.user.span)
+        yield Finding(where, message, "leave user out, and give that user what the process writes to")
+
+
+def _composed_user(stage: Stage) -> bool:
+    """Whether every service that compose makes of the image names another user."""
+    users = [each.user.literal if each.user else "root" for each in stage.build.services]
+    return bool(users) and not any(user is not None and user.partition(":")[0] in _ROOT for user in users)
+
+
+def _needs_root(stage: Stage, process: Process) -> bool:
+    """Whether the process has to begin as root or gives it up, as its words, its scripts or the image's tools tell."""
+    if any(each.name in _ROOT_BY_DESIGN for each in process.commands):
+        return True
+    named = (step.instruction.rest.text for step in (process.entrypoint, process.command) if step)
+    if any(_DROPS_ROOT.search(text) for text in (*named, *(script.source.text for script in process.scripts))):
+        return True
+    return any(_DROPPERS.search(step.instruction.rest.text) for step in stage.steps_before(None))
+
+
+def _is_idle(process: Process) -> bool:
+    """Whether nothing runs unless somebody says what: a shell without a script, `sleep infinity` …"""
+    last = process.commands[-1]
+    if last.name in _WAITING:
+        return True
+    return last.name in _INTERACTIVE and all(word.startswith("-") for word in last.arguments)

@@ -1,0 +1,110 @@
+"""DF310: build arguments that change nothing."""
+
+import re
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.checks.moving import block
+from mllint.edits import delete, line_above
+from mllint.findings import Finding, Fix, Location, Related, Severity
+from mllint.image.build import Build
+from mllint.image.content.unused import Unused, line_of_use
+from mllint.image.content.unused import unused as unused_arguments
+from mllint.sources.text import Span
+
+# Characters that a value has at least of which one says where else it stands.
+_LEAST = 3
+
+
+@check("DF310")
+def unused_arg(build: Build) -> Iterator[Finding]:
+    """A build argument that nothing reads."""
+    for each in unused_arguments(build):
+        where = Location(build.source, each.word.span)
+        if each.wanted:
+            yield _wanted(build, each, where)
+            continue
+        message, repair = _told(build, each)
+        yield Finding(where, message, repair, fix=_removed(build, each), is_strict=True)
+
+
+def _told(build: Build, each: Unused) -> tuple[str, str]:
+    """What is wrong with a declaration that nothing reads, and how to repair it."""
+    passed = f"--build-arg {each.name} changes nothing"
+    if each.outside is not None:
+        declared, reads = each.outside
+        message = (
+            f"ARG {each.name} does nothing: nothing behind it in its stage reads it, and the FROM in line"
+            f" {reads.start_line} reads that of line {declared.start_line}"
+        )
+        return message, "remove it"
+    if each.has_twin:
+        return f"ARG {each.name} does nothing: nothing behind it in its stage reads it", "remove it"
+    if each.is_global:
+        message = f"no FROM reads {each.name}, and no stage declares it: {passed}"
+    else:
+        cache = "" if each.is_sure else " but the cache of the RUNs that follow"
+        message = f"nothing behind ARG {each.name} reads it: {passed}{cache}"
+    line = _written_out(build, each)
+    place = f" in line {line}" if line else ""
+    return message, f"remove it, or use it where its value is written out{place}"
+
+
+def _written_out(build: Build, each: Unused) -> int | None:
+    """The first line below a declaration that holds its value as it stands."""
+    value = each.word.text.partition("=")[2].strip("\"'")
+    if len(value) < _LEAST or value.isalpha():
+        return None
+    pattern = re.compile(rf"(?m)^(?!\s*#).*?(?<![\w.-]){re.escape(value)}(?![\w.-])")
+    found = pattern.search(build.source.text, build.source.line_span(each.instruction.end_line).end)
+    return build.source.position(found.end())[0] if found is not None else None
+
+
+def _wanted(build: Build, each: Unused, where: Location) -> Finding:
+    """A finding for an argument that stages read without declaring it."""
+    step = each.wanted[0]
+    message = (
+        f"only FROM sees {each.name}, which is declared above the first one: for the {step.instruction.keyword} in line"
+        f" {line_of_use(step, each.name)} it is not set"
+    )
+    names = [*_with_comma(each), each.name]
+    if len(names) > 1:
+        message += f", nor is {names[0]}, whose name takes in the comma behind it"
+    related = tuple(Related(Location(build.source, step.instruction.span), "reads it") for step in each.wanted)
+    edits = tuple(line_above(build.dockerfile, step.instruction, f"ARG {' '.join(names)}") for step in each.wanted)
+    fix: Fix | None = Fix(
+        "unsafe", f"declare {' and '.join(names)} where {'it is' if len(names) == 1 else 'they are'} read", edits
+    )
+    if any(step.trigger is not None for step in each.wanted):
+        fix = None
+    repair = f"repeat it below the FROM of the stage: ARG {' '.join(names)}"
+    if len(names) > 1:
+        repair += ", without the comma"
+    return Finding(where, message, repair, related, fix=fix, severity=Severity.WARNING)
+
+
+def _with_comma(each: Unused) -> list[str]:
+    """The names in front of commas in a declaration that the same instructions read."""
+    names = [word.text[:-1] for word in each.instruction.words if word.text.endswith(",")]
+    texts = [step.instruction.source.slice(step.instruction.span) for step in each.wanted]
+    return [name for name in names if any(re.search(rf"\$\{{?{re.escape(name)}\b", text) for text in texts)]
+
+
+def _removed(build: Build, each: Unused) -> Fix | None:
+    """The file without the declaration, and without a line that held nothing else."""
+    instruction, source = each.instruction, build.source
+    title = f"remove ARG {each.name}"
+    if len(instruction.words) > 1:
+        start = each.word.span.start
+        while source.text[start - 1] in " \t":
+            start -= 1
+        return Fix("safe", title, (delete(source, Span(start, each.word.span.end)),))
+    if instruction.comments:
+        return None
+    lines = block(build.dockerfile, instruction)
+    if lines.first < instruction.start_line:
+        # The comment may be about those that follow as well.
+        below = instruction.end_line + 1
+        if any(other.start_line == below for other in build.dockerfile.instructions):
+            lines = lines._replace(first=instruction.start_line)
+    return Fix("safe", title, (lines.removed(),))

@@ -1,0 +1,1 @@
+"""The model files of an image, and the service that loads them."""
