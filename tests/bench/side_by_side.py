@@ -20,6 +20,8 @@ README = ROOT / "README.md"
 CONTEXT = FIXTURE.parents[1] / "tutorial/broken"
 BEGIN, END = "<!-- side by side: make peers -->\n", "<!-- end of side by side -->\n"
 NOTHING = "(prints nothing)"
+LONG = 30
+"""Lines from which on what a program prints is folded away."""
 
 
 def main() -> None:
@@ -45,8 +47,12 @@ def written() -> str:
     parts = [_fence("dockerfile", (CONTEXT / "Dockerfile").read_text("utf-8"))]
     parts.append(_fence("text", (CONTEXT / "requirements.txt").read_text("utf-8")))
     for shown, command in commands.items():
-        parts.append(f"**{_version(command[0])}**\n")
-        parts.append(_fence("console", f"$ {shown}\n{_output(command)}"))
+        output = _fence("console", f"$ {shown}\n{_output(command)}")
+        name = _version(command[0])
+        if output.count("\n") > LONG:
+            parts.append(f"<details><summary><b>{name}</b></summary>\n\n{output}\n</details>\n")
+        else:
+            parts += [f"**{name}**\n", output]
     return "\n".join(parts)
 
 
