@@ -118,7 +118,7 @@ def takes_cuda_from_base(build: Build) -> bool:
     commands = (each for stage in build.needed for step in stage.steps for each in step.commands)
     return any(
         ("uninstall" in each.arguments and any(word.value.startswith("nvidia") for word in each.words))
-        or (each.name == "rm" and any("-packages/nvidia" in word.value for word in each.words))
+        or (each.name in ("rm", "find") and any("-packages/nvidia" in word.value for word in each.words))
         for each in commands
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.edits import delete, replace
-from mllint.findings import Finding, Fix, Location
+from mllint.findings import Finding, Fix, Location, Related
 from mllint.image.content.moved import compiled_in
 from mllint.image.installing import indexed, offered
 from mllint.image.stage import Stage
@@ -18,6 +18,10 @@ _CONST = regex(r"linux/[a-z0-9]+(?:/v\d)?")
 _PROCESSOR = regex(r"amd64|x86_64|x86-64|linux-x64|linux64|aarch64|arm64")
 # The repositories of the official images of one processor.
 _ONE_PROCESSOR = regex(r"(?:docker\.io/)?(?:amd64|arm32v[567]|arm64v8|i386|ppc64le|riscv64|s390x)/")
+# Environments and folders of programs, by their paths.
+_PROGRAMS = regex(
+    r"/(?:[\w.-]*v?env|[\w.-]*python[\d.]*|(?:mini)?conda\d?|bin|lib|(?:site|dist)-packages)$|/s?bin/[^/]+$"
+)
 _OF_BUILDER = regex(r"\$(?:BUILDPLATFORM|\{BUILDPLATFORM\})")
 
 
@@ -85,12 +89,37 @@ def _needs_one(root: Stage) -> bool:
 
 
 def _of_image(stage: Stage, flag: Word) -> Finding:
+    source = stage.build.source
+    others = list(_copied_along(stage))
+    places = [(each.name or each.index, source.position(word.span.start)[0]) for each, word in others]
+    named = " and ".join(f"stage {name} (line {line})" for name, line in places)
+    also = f" here and at {named}, whose programs it copies," if others else ""
     message = (
-        f"--platform={flag.text} gives the image the processor of the machine that builds it, whatever docker build"
-        " --platform asks for: elsewhere it ends with an exec format error"
+        f"--platform={flag.text}{also} gives the image the processor of the machine that builds it, whatever docker"
+        " build --platform asks for: elsewhere it ends with an exec format error"
     )
     repair = "leave the flag out: without it the stage is of the platform that the build asks for"
-    return Finding(Location(stage.build.source, flag.span), message, repair, fix=_without(stage, flag))
+    if others:
+        repair = f"leave the flag out here and at {named}: a stage is then of the platform that the build asks for"
+    related = tuple(Related(Location(source, word.span), "this flag as well") for _, word in others)
+    fixes = [_without(each, word) for each, word in [(stage, flag), *others]]
+    edits = tuple(edit for fix in fixes if fix is not None for edit in fix.edits)
+    fix = Fix("unsafe", f"leave --platform={flag.text} out", edits) if None not in fixes else None
+    return Finding(Location(source, flag.span), message, repair, related, fix)
+
+
+def _copied_along(stage: Stage) -> Iterator[tuple[Stage, Word]]:
+    """The stages on the builder's processor, with their flags, whose programs and packages an image copies; not those
+    that build for another."""
+    for other in stage.build.needed:
+        flag = other.instruction.flag("platform")
+        if other is stage or flag is None or not _OF_BUILDER.fullmatch(flag.text):
+            continue
+        copies = [step.copy for step in stage.steps if step.copy is not None and step.copy.stage == other.index]
+        paths = [f"/{each.path}".rstrip("/") for copy in copies for each in copy.sources if isinstance(each.path, str)]
+        is_for_other = any("TARGET" in step.instruction.rest.text for step in other.steps)
+        if not is_for_other and any(_PROGRAMS.search(path) or compiled_in(other, path) for path in paths):
+            yield other, flag
 
 
 def _of_packages(stage: Stage, flag: Word) -> Finding | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mllint.image.installing.downloads import INSTALLERS, large, requested
 from mllint.image.installing.indexed import interpreter_of
-from mllint.image.installing.metadata import is_workspace, lock, metadata_file, read_by_sync
+from mllint.image.installing.metadata import in_folders, is_workspace, lock, metadata_file, read_by_sync
 from mllint.image.installing.order import Late, LateProject, reads_file, syncs_project
 from mllint.image.packages import Install
 from mllint.image.stage import Stage
@@ -53,6 +53,9 @@ def _synced(stage: Stage, install: Install) -> str:
     option = "--no-install-project" if program == "uv" else "--no-root"
     if is_workspace(stage, install):
         option = "--frozen --no-install-workspace"
+    elif program == "uv" and (folders := in_folders(stage, install)) is not None:
+        # Without --frozen uv reads what these folders ask for.
+        option = " ".join(("--frozen --no-install-project", *(f"--no-install-package {each}" for each in folders)))
     files = " and ".join(read_by_sync(stage, install)) + ("" if lock(stage, install) else " alone")
     return f"copy {files}, run {program} {install.verb} {option}, then copy the source"
 

@@ -96,8 +96,8 @@ def apt_recommends(stage: Stage) -> Iterator[Finding]:
         if not calls or _is_said(stage, step, _NO_RECOMMENDS):
             continue
         call = calls[0]
-        more = "what its packages recommend and do not need, which this image stores too"
-        message = f"{call.executed.name} install takes along {more}"
+        more = "packages that are only recommended, which this image stores too"
+        message = f"{call.executed.name} install may take along {more}"
         edits = [_behind_verb(each, "--no-install-recommends") for each in calls]
         is_needed = any(word.value in _RECOMMENDS_NEEDED for each in calls for word in each.operands)
         fix = None if is_needed else _added(step, "--no-install-recommends", edits, "unsafe")

@@ -10,12 +10,14 @@ from mllint.findings import Finding, Fix, Location, Related
 from mllint.image.installing import indexed, trust
 from mllint.image.installing.wheelhouse import folder
 from mllint.image.packages import Install
-from mllint.image.stage import Stage
+from mllint.image.stage import Stage, Step
+from mllint.patterns import regex
 
 _VARIABLES = {
     "pip": ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
     "uv": ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX"),
 }
+_PROGRAMS = regex(r"(?:pip|uvx?)[0-9.]*")
 
 
 @check("ML639")
@@ -72,9 +74,17 @@ def _is_apart(url: str) -> bool:
 
 
 def _set(stage: Stage, name: str) -> Location | None:
-    """The last ENV of the image's stages that sets a variable."""
+    """The last ENV of the image's stages that sets a variable, for a call behind it."""
     for step in reversed(stage.steps_before(None)):
         for pair in step.instruction.pairs if step.instruction.keyword == "ENV" and step.trigger is None else ():
             if pair.key.text == name and pair.value is not None:
-                return Location(stage.build.source, pair.key.span)
+                place = Location(stage.build.source, pair.key.span)
+                return place if _is_for_build(stage, step) else None
     return None
+
+
+def _is_for_build(stage: Stage, setting: Step) -> bool:
+    """Whether pip or uv is called behind an ENV, in its stage or in one that starts from that."""
+    lines = (one.steps_before(None) for one in stage.build.stages)
+    behind = (step for line in lines if setting in line for step in line[line.index(setting) :])
+    return any(_PROGRAMS.fullmatch(each.name) or "pip" in each.arguments for step in behind for each in step.commands)

@@ -7,7 +7,7 @@ from mllint.checks.requirements.calls import is_own, place_of, uses_of
 from mllint.checks.requirements.pins import pinned_below, repinned
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Fix, Location, Related, Severity
-from mllint.image.installing import indexed
+from mllint.image.installing import companions, indexed
 from mllint.image.installing.clashing import Clash, clashes
 from mllint.image.stage import Stage
 
@@ -19,7 +19,11 @@ def known_bad_combination(subject: Stage | Requirements) -> Iterator[Finding]:
     for use in uses_of(subject):
         if not indexed.is_public(use.stage, use.install):
             continue
+        # Where the releases of torch and its companions disagree, ML703 tells which torch suits all of the call.
+        is_told = any(companions.apart(use.stage, use.install))
         for each in clashes(use.stage, use.install):
+            if each.other == "torch" and is_told:
+                continue
             if is_own(subject, use, each.pin.source) and (each.pin, each.other) not in seen:
                 seen.add((each.pin, each.other))
                 yield _finding(use, each)

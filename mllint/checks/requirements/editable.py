@@ -12,10 +12,13 @@ from mllint.image.packages import Install
 from mllint.image.paths import joined
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage
+from mllint.patterns import regex
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Span
 
 _OPTIONS = ("-e", "--editable")
+# What writes into the source, where it is called in its folder or with it.
+_MAKES = regex(r"make|cmake|ninja|protoc|patch")
 
 
 @check("ML641")
@@ -53,6 +56,8 @@ def _linked(final: Stage, install: Install, word: Word) -> str | None:
     folder = joined(install.directory, written) if word.is_literal else None
     if not isinstance(folder, str) or _is_mounted(final, folder) or _is_filled_later(final, install, folder):
         return None
+    if _is_made_later(final, install, folder):
+        return None
     message = f"{call} links to the source in {folder} instead of installing the package"
     return f"{message}: it cannot be imported where that folder is mounted over, moved or left behind"
 
@@ -71,6 +76,19 @@ def _is_filled_later(final: Stage, install: Install, folder: str) -> bool:
         target = target.rstrip("/") or "/" if isinstance(target, str) else None
         if target is not None and (relative(target, folder) is not None or relative(folder, target) is not None):
             return True
+    return False
+
+
+def _is_made_later(final: Stage, install: Install, folder: str) -> bool:
+    """Whether a later command of the image may make something in what the link leads to."""
+    steps = final.steps_before(None)
+    for step in steps[len(final.steps_before(install.step)) :]:
+        for each in step.commands:
+            is_later = step is not install.step or each.span.start > install.span.start
+            if is_later and (_MAKES.fullmatch(each.name) or "setup.py" in each.arguments):
+                places = [each.directory, *(joined(each.directory, word) for word in each.arguments)]
+                if any(isinstance(place, str) and relative(place, folder) is not None for place in places):
+                    return True
     return False
 
 

@@ -100,7 +100,9 @@ def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
 
 def _is_hint(stage: Stage, install: Install, line: Requirement) -> bool:
     """Whether a name is left open in part, or on purpose, or brings nothing that the service runs."""
-    wants_newest = install.has("--pre", "--prerelease")
+    # A lower bound that is raised with --upgrade is one against a hole in the releases below.
+    is_floor = install.has("-U", "--upgrade") and bool(line.specifier)
+    wants_newest = install.has("--pre", "--prerelease") or is_floor
     is_aside = line.key in INSTALLERS or is_for_development(stage) or not stage.is_in_image
     return line.has_upper_bound or wants_newest or is_aside
 

@@ -9,8 +9,9 @@ from mllint.findings import Finding, Location, Related
 from mllint.image.events import Distribution
 from mllint.image.installing import indexed
 from mllint.image.installing.over_base import loose, over
-from mllint.image.installing.replacing import Replaced, replaced
+from mllint.image.installing.replacing import Replaced, pinned_later, replaced
 from mllint.image.installing.unheld import Unheld, unheld
+from mllint.image.packages import Install
 from mllint.image.stage import Stage, Step
 
 
@@ -19,7 +20,7 @@ def unconstrained_installs(subject: Stage | Requirements) -> Iterator[Finding]:
     """A call that installs another release over the one that an earlier call pinned."""
     seen = set[str]()
     for use in uses_of(subject):
-        found = [each for each in replaced(use.stage, use.install) if is_own(subject, use, each.asked.source)]
+        found = [each for each in _replaced(use.stage, use.install) if is_own(subject, use, each.asked.source)]
         fresh = [each for each in found if each.asked.name not in seen]
         seen.update(each.asked.name for each in fresh)
         # What two calls disagree about is one fault, however many distributions it concerns.
@@ -29,11 +30,20 @@ def unconstrained_installs(subject: Stage | Requirements) -> Iterator[Finding]:
         yield from _unheld(subject)
 
 
+def _replaced(stage: Stage, install: Install) -> Iterator[Replaced]:
+    """What is not put back by a pin of a later call."""
+    found = list(replaced(stage, install))
+    later = pinned_later(stage, install) if found else ()
+    return (each for each in found if any(one.name not in later for one in each.pinned))
+
+
 def _unheld(stage: Stage) -> Iterator[Finding]:
     """Resolving anew over a framework that nothing holds, where no call is sure to replace it."""
     found = unheld(stage)
     calls = [use.install for use in uses_of(stage)] if found is not None else []
     if found is None or any(over(stage, call) or loose(stage, call) or any(replaced(stage, call)) for call in calls):
+        return
+    if found.framework in pinned_later(stage, found.install):
         return
     message = (
         f"nothing holds {_settled(stage, found)}: {indexed.tool(found.install)} resolves {found.calls} times here, and"

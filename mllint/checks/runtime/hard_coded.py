@@ -17,6 +17,8 @@ from mllint.sources.text import Span
 
 _RELEASE = regex(r"(?:ubuntu|debian|ubi|rhel)-?\d|python-?3\.\d|py3\d")
 _MOST = 3
+# What is no virtual environment, nor one of conda.
+_SYSTEM = regex(r"/usr/(?:local/)?lib/|.*/\.local/|(?!/)")
 _MAJOR = regex(r"3(?!\.)")
 
 
@@ -110,6 +112,9 @@ def _instead(stage: Stage, each: PythonPath) -> str:
     instruction = each.step.instruction
     written = stage.build.source.slice(each.span)
     if instruction.keyword in ("COPY", "ADD"):
+        is_target = instruction.words[-1].span.start <= each.span.start
+        if written.endswith("-packages") and is_target and not _SYSTEM.match(each.path):
+            return "build a wheel and install it there: the environment knows its own folder"
         if written.endswith("-packages") and each.step.copy is not None and each.step.copy.origin != "context":
             return "install into a virtual environment at a path of your own, and copy that whole"
         return "copy to a folder of your own, and from there in a RUN, which can ask Python for the place"

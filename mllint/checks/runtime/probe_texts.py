@@ -2,7 +2,9 @@
 
 import posixpath
 
-from mllint.image import service
+from mllint.image import programs, python, service
+from mllint.image.events import Interpreter
+from mllint.image.programs import Program
 from mllint.image.service import Server
 from mllint.image.serving import routes
 from mllint.image.serving.announced import Announced, is_for_kubernetes
@@ -35,9 +37,19 @@ def _asked(stage: Stage, server: Server) -> str:
     if server.is_native:
         command = f"CMD and a command that fails unless {url} answers"
         return f"HEALTHCHECK --start-period={server.start_period} {command}{whose}"
-    python = server.executed.name if service.PYTHON.fullmatch(server.executed.name) else "python"
+    name = server.executed.name if service.PYTHON.fullmatch(server.executed.name) else _python(stage)
     probe = f"import urllib.request as r; r.urlopen('{url}', timeout=3)"
-    return f'HEALTHCHECK --start-period={server.start_period} CMD {python} -c "{probe}"{whose}'
+    return f'HEALTHCHECK --start-period={server.start_period} CMD {name} -c "{probe}"{whose}'
+
+
+def _python(stage: Stage) -> str:
+    """Python as the health check finds it: Debian and Ubuntu have no `python`, or one of 2.7."""
+    path = stage.end.env.get("PATH")
+    found = python.interpreter(stage.view, "python", path)
+    if isinstance(found, Interpreter):
+        return "python3" if str(found.version).startswith("2.") else "python"
+    is_there = isinstance(programs.program(stage.view, "python", path), Program)
+    return "python3" if stage.root.base.family in ("debian", "ubuntu") and not is_there else "python"
 
 
 def announced(stage: Stage, found: Announced) -> str:

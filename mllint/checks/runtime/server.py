@@ -33,7 +33,7 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
         yield from _announced(stage, announced.by(stage, process), where)
     elif not server.is_notebook:
         message = f"{server.name} serves without a HEALTHCHECK: {_BLIND}"
-        is_strict = announced.is_for_kubernetes(stage)
+        is_strict = announced.is_for_kubernetes(stage) or announced.is_for_tests(stage)
         repair = probe_texts.asked(stage, server)
         yield Finding(where, message, repair, fix=probe_fixes.added(stage, process, server), is_strict=is_strict)
 

@@ -33,6 +33,9 @@ _SETTINGS = (
     ("apt", regex(r"Acquire::https?::Verify-Peer[\s\"'=\\]+(?:false|0|no)\b", re.IGNORECASE)),
 )
 _OWN = regex(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::\d+)?")
+# Where the certificates of own authorities lie, and what takes them up.
+_DEBIAN = ("/usr/local/share/ca-certificates", "update-ca-certificates")
+_RHEL = ("/etc/pki/ca-trust/source/anchors", "update-ca-trust")
 _BETWEEN = "whoever sits between can put in what they like"
 
 
@@ -98,10 +101,9 @@ def _fetched(stage: Stage, step: Step) -> Iterator[Finding]:
 
 def _repair(stage: Stage, program: str) -> str:
     bundle = "" if _has_bundle(stage) else "install ca-certificates and "
-    return (
-        f"{bundle}have {program} check it; for an authority of your own, copy its certificate to"
-        " /usr/local/share/ca-certificates and run update-ca-certificates"
-    )
+    checked = f"{bundle}have {program} check it"
+    folder, update = _RHEL if stage.root.base.family == "rhel" else _DEBIAN
+    return f"{checked}; for an authority of your own, copy its certificate to {folder} and run {update}"
 
 
 def _has_bundle(stage: Stage) -> bool:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from mllint.checks import check
 from mllint.edits import delete, replace
 from mllint.findings import Edit, Finding, Fix, Location, Related, Severity
-from mllint.image.content.fetching import fetches
+from mllint.image.content.fetching import Fetch, fetches, host
 from mllint.image.packages import Install
 from mllint.image.shell.commands import Executed, shell_text
 from mllint.image.stage import Stage, Step
@@ -106,7 +107,7 @@ def _trusting(stage: Stage) -> Iterator[Finding]:
     first, source = found[0], stage.build.source
     message = "apt-key trusts a key for all repositories: whoever holds it can sign packages of the distribution too"
     repair = "write the key to /etc/apt/keyrings, and name it for its repository: deb [signed-by=...] ..."
-    if any(_LIST.search(step.instruction.rest.text) for step, each in calls if each is first):
+    if any(_brings_list(step, each) for step, each in calls if each is first):
         repair = (
             "write the key to /etc/apt/keyrings, and name it with signed-by= in the list that is downloaded, or install"
             " the package of the vendor that brings both"
@@ -120,6 +121,19 @@ def _trusting(stage: Stage) -> Iterator[Finding]:
     where = Location(source, first.span)
     # The way around the key that NVIDIA changed in 2022 is known, and nobody is sent away from it by default.
     yield Finding(where, message, repair, related, severity=Severity.INFO, is_strict=is_of_nvidia)
+
+
+def _brings_list(step: Step, each: Executed) -> bool:
+    """Whether the list of the repository is downloaded too: from the host of the key, where that is known."""
+    lists = {urlsplit(found).netloc for found in _LIST.findall(step.instruction.rest.text)}
+    keys = [fetch for fetch in fetches(step) if _reads(fetch, each)]
+    hosts = {*map(host, keys), *(urlsplit(word).netloc for word in each.arguments if word.startswith("http"))}
+    return bool(lists & hosts if hosts else lists)
+
+
+def _reads(fetch: Fetch, each: Executed) -> bool:
+    is_piped = fetch.reader is not None and fetch.reader.span == each.span
+    return is_piped or (fetch.file is not None and fetch.file in each.arguments)
 
 
 def _is_open(step: Step, each: Executed) -> bool:

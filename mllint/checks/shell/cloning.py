@@ -24,7 +24,7 @@ def _finding(stage: Stage, clone: Clone) -> Finding:
 
 def _pinned(clone: Clone) -> str:
     if clone.variable is not None:
-        return f"give {clone.variable} a tag or commit"
+        return f"give {clone.variable} a tag or commit" if clone.takes_commit else f"give {clone.variable} a tag"
     if clone.how == "ADD":
         return f"take a release or commit: ADD {clone.repository}#TAG-OR-COMMIT"
     other = "git fetch --depth 1 origin COMMIT && git checkout" if clone.is_shallow else "git checkout"

@@ -45,6 +45,8 @@ class Clone(NamedTuple):
     span: Span
     variable: str | None = None
     """The one that names the branch, or what is checked out."""
+    takes_commit: bool = True
+    """Whether that may be a commit: `--branch` takes none."""
     is_shallow: bool = False
     """Whether no other commit than that of the branch comes along."""
     is_doubtful: bool = False
@@ -87,12 +89,17 @@ def _cloned(each: Executed, later: list[Executed]) -> Clone | None:
     chosen = [word for call in later for word in _chosen(call)]
     if any(not _moves(word.value) for word in chosen):
         return None
-    named = [word for word in each.words if branch and word.value == branch] + chosen
-    variable = next((match[1] for word in named if (match := _VARIABLE.search(word.text))), None)
+    named = _variable([word for word in each.words if branch and word.value == branch])
+    variable = named or _variable(chosen)
     is_by_variable = variable is not None or any("$" in word.text for word in each.words if word.value == words[1])
     is_doubtful = is_by_variable or bool(chosen) or branch in _FOLLOWED or not each.is_certain
     taken = branch or next((word.value for word in chosen if word.value), "")
-    return Clone("git clone", words[1], taken or None, each.span, variable, "--depth" in options, is_doubtful)
+    is_shallow = "--depth" in options
+    return Clone("git clone", words[1], taken or None, each.span, variable, named is None, is_shallow, is_doubtful)
+
+
+def _variable(words: list[Word]) -> str | None:
+    return next((match[1] for word in words if (match := _VARIABLE.search(word.text))), None)
 
 
 def _is_remote(repository: str) -> bool:

@@ -249,6 +249,8 @@ VERSION_WORD = regex(r"(?:[\w.-]+==)?v?\d+\.\d+[\w.+-]*|[0-9a-f]{7,40}|none")
 """A word that tells an installer which version is wanted."""
 _HASH = regex(r"[-_](?=[0-9a-f]*\d)[0-9a-f]{6,}\.\w+$")
 _MOVES = regex(r"(?:^|[/_.-])(?:latest|master|main|head|nightly|trunk|develop)(?:$|[/_.-])", re.IGNORECASE)
+# As a tag of a release or in the name of the file, whatever version stands beside it.
+_LATEST = regex(r"(?:^|/)releases/download/latest/|(?:^|[/_.-])latest(?:[_.-][^/]*)?$", re.IGNORECASE)
 _BRANCH = regex(
     r"raw\.githubusercontent\.com/[^/]+/[^/]+/(?:refs/heads/)?(?P<raw>[^/]+)/"
     r"|(?:github|gitlab)\.com/[^/]+/[^/]+/(?:-/)?(?:raw|blob|archive|tarball|zipball)/(?:refs/heads/)?(?P<name>[^/]+)"
@@ -273,7 +275,8 @@ def moves(fetch: Fetch) -> bool:
     if branch is not None:
         name = branch["raw"] or branch["name"] or branch["hub"]
         return _MOVES.search(name.removesuffix(".zip").removesuffix(".tar.gz")) is not None
-    return _MOVES.search(rest) is not None and not has_version(fetch)
+    path = rest.partition("?")[0]
+    return _LATEST.search(path) is not None or (_MOVES.search(rest) is not None and not has_version(fetch))
 
 
 def _names_version(path: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.copies import context_path
 from mllint.image.paths import joined
 from mllint.patterns import regex
+from mllint.sources.requirements import Requirement
 
 if TYPE_CHECKING:
     import re
@@ -89,6 +90,22 @@ def is_workspace(stage: Stage, install: Install) -> bool:
     if source is None or install.manager.name != "uv":
         return False
     return "[tool.uv.workspace]" in source.text or _says(source, _WORKSPACE)
+
+
+def in_folders(stage: Stage, install: Install) -> tuple[str, ...] | None:
+    """The dependencies of a project, without those of its extras, that uv takes from folders; None where no folder is
+    named, or there is no lock file."""
+    path = metadata_file(stage, install, "pyproject.toml")
+    source = stage.build.context.text(path) if path is not None else None
+    if source is None or lock(stage, install) is None:
+        return None
+    from mllint.sources import pyproject
+
+    project = stage.build.context.inputs.parsed(source, pyproject.parse)
+    overrides = project.uv.overrides if project.uv is not None else ()
+    folders = dict.fromkeys(each.name for each in overrides if each.kind == "path")
+    asked = {each.key for each in project.dependencies if isinstance(each, Requirement)}
+    return tuple(each for each in folders if each in asked) if folders else None
 
 
 def read_by_sync(stage: Stage, install: Install) -> tuple[str, ...]:

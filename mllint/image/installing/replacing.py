@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
 
 # With these a call keeps away from what is there, or does not look at what is required.
-_ASIDE = ("--no-deps", "--override", "--overrides", "-t", "--target", "--prefix", "--root")
+_FOLDERS = ("-t", "--target", "--prefix", "--root")
+_ASIDE = ("--no-deps", "--override", "--overrides", *_FOLDERS)
 # Other rules speak of these.
 _FRAMEWORKS = frozenset({"torch", "tensorflow"})
 
@@ -72,6 +73,17 @@ def _shut_out(
     if found:
         gone = tuple(there[normalised(limit.name)] for limit in found)
         yield Replaced(gone, each, release, f"{found[0].name}{found[0].specifier}")
+
+
+def pinned_later(stage: Stage, install: Install) -> frozenset[str]:
+    """What later calls of the stage surely install in an exact release into the same environment."""
+    found, names = indexed.interpreter_of(stage, install), set[str]()
+    for call in (call for step in stage.steps for call in step.installs):
+        is_later = call.manager.name in ("pip", "uv pip") and call.span.start > install.span.start
+        other = indexed.interpreter_of(stage, call) if is_later and call.executed.is_sure else None
+        if found is not None and other is not None and other.site == found.site and not call.has(*_FOLDERS):
+            names.update(each.name for each in indexed.named(stage, call) if each.version is not None)
+    return frozenset(names)
 
 
 def _pinned_before(stage: Stage, install: Install, found: Interpreter) -> Mapping[str, Distribution]:

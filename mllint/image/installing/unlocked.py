@@ -30,6 +30,7 @@ _HELD = {
     "pipenv": (("--deploy", "--ignore-pipfile", "--skip-lock"), ("PIPENV_IGNORE_PIPFILE", "PIPENV_SKIP_LOCK")),
 }
 _UPGRADES = ("-U", "--upgrade", "-P", "--upgrade-package")
+_INDEXES = ("-i", "--index-url", "--default-index", "--extra-index-url", "--index")
 _CHECKS = ("--check", "--locked", "--frozen", "--dry-run")
 _LIMITS = ("--no-deps", "--no-dependencies", "-c", "--constraint", "--constraints", "--override", "--overrides")
 _LISTS = regex(
@@ -76,8 +77,19 @@ def unheld(stage: Stage) -> Iterator[Unheld]:
             found = _ignored(stage, call)
         else:
             found = None
-        if found is not None:
+        if found is not None and (found.why == "lacks" or not _has_torch_of_its_own(stage, call)):
             yield found
+
+
+def _has_torch_of_its_own(stage: Stage, install: Install) -> bool:
+    """Whether an earlier call takes a build of torch that the lock file may not have."""
+    for call in (call for step in stage.steps_before(None) for call in step.installs):
+        if call.span.start >= install.span.start or call.manager.name not in ("pip", "uv pip"):
+            continue
+        is_torch = any(isinstance(line, Requirement) and line.key == "torch" for line in call.requirements)
+        if is_torch and any("pytorch" in word.value for word in call.values(*_INDEXES)):
+            return True
+    return False
 
 
 def _synced(stage: Stage, call: Install) -> Unheld | None:
@@ -218,7 +230,7 @@ def _undone(stage: Stage, step: Step, each: Executed) -> Iterator[Undone]:
     elif each.name == "rm":
         yield from _removed(stage, step, each)
     elif each.name == "sed":
-        yield from _unpinned(each)
+        yield from _unpinned(stage, step, each)
 
 
 def _is_check(each: Executed) -> bool:
@@ -246,9 +258,11 @@ def _is_behind(stage: Stage, step: Step, each: Executed, other: Step, call: Inst
     return behind > at or (behind == at and call.span.start > each.span.start)
 
 
-def _unpinned(each: Executed) -> Iterator[Undone]:
+def _unpinned(stage: Stage, step: Step, each: Executed) -> Iterator[Undone]:
     is_in_place = any(value.startswith(("-i", "--in-place", "-Ei", "-ri")) for value in each.arguments)
-    files = [value for value in each.arguments if _LISTS.search(value)]
+    lists = [(value, joined(each.directory, value)) for value in each.arguments if _LISTS.search(value)]
+    # Of the list of a clone nobody knows whether it has pins.
+    files = [value for value, path in lists if isinstance(path, str) and context_path(stage, step, path) is not None]
     if is_in_place and files and any(_UNPINS.search(value) for value in each.arguments):
         yield Undone(
             each.span,

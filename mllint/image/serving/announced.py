@@ -28,6 +28,7 @@ _SCRIPT = regex(r"[\w./-]+\.(?:sh|bash)")
 _OWN_USE = regex(r"(?i)(?:^|[./_-])(?:dev|devel|develop|development|debug|local|tests?|testing|bench\w*)(?:$|[./_-])")
 # The port of TensorFlow Serving that answers HTTP; the other one is for gRPC.
 _REST = regex(r"\btensorflow_model_server\b[^&|;]*--rest_api_port[= ](\d+)")
+_TESTS = regex(r"(?i)(?:^|[./_-])(?:tests?|testing)(?:$|[./_-])")
 _KUBERNETES = regex(r"(?i)(?:^|[./_-])(?:helm|charts?|k8s|kubernetes|kustomize)(?:$|[./_-])")
 _PLATFORM = regex(r"(?i)sagemaker|azureml|kserve")
 
@@ -63,6 +64,11 @@ def by(stage: Stage, process: Process) -> Announced | None:
 def is_for_kubernetes(stage: Stage) -> bool:
     """Whether the path of the Dockerfile says that Kubernetes runs the image."""
     return _KUBERNETES.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:])) is not None
+
+
+def is_for_tests(stage: Stage) -> bool:
+    """Whether the folder of the Dockerfile says that the image is there for tests."""
+    return _TESTS.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:-1])) is not None
 
 
 def is_elsewhere(stage: Stage) -> bool:
