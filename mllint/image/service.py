@@ -19,7 +19,7 @@ from mllint.sources.shell_tree import Word
 from mllint.sources.text import Logical, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mllint.findings import Location
     from mllint.image.serving.listening import Said
@@ -50,6 +50,22 @@ class Process(NamedTuple):
     scripts: tuple[Script, ...]
     instruction: Instruction
     """Where the program is named: CMD, else ENTRYPOINT, else the FROM of the image that brings it."""
+
+    @property
+    def step(self) -> Step | None:
+        """CMD, else ENTRYPOINT; None where the base brings both."""
+        return self.command or self.entrypoint
+
+    @property
+    def all_commands(self) -> tuple[Executed, ...]:
+        """With those of the entry scripts."""
+        return (*self.commands, *(each for script in self.scripts for each in script.commands))
+
+    def started(self, dockerfile: Source) -> Iterator[tuple[Source, Executed]]:
+        """Every command of the instruction and of the entry scripts, with the file that it stands in."""
+        yield from ((dockerfile, each) for each in self.commands)
+        for script in self.scripts:
+            yield from ((script.source, each) for each in script.commands)
 
 
 class Server(NamedTuple):

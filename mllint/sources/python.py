@@ -140,13 +140,20 @@ def _path(call: Call) -> object:
     return call.argument or next((call.keywords[key] for key in _PATH_KEYWORDS if key in call.keywords), None)
 
 
-def parse(source: Source) -> Module | None:
-    """Read a module; None where it is no Python that the running interpreter knows."""
+def tree_of(source: Source) -> ast.Module | None:
+    """The syntax tree of a module; None where it is no Python that the running interpreter knows."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source.text)
+            return ast.parse(source.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def parse(source: Source) -> Module | None:
+    """Read a module; None where it is no Python that the running interpreter knows."""
+    tree = tree_of(source)
+    if tree is None:
         return None
     top = _Top()
     top.read(tree)

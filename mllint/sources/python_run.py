@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mllint.sources.python import bindings, dotted, is_main_guard
+from mllint.sources.python import bindings, dotted, is_main_guard, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,11 +42,8 @@ class Code:
 
 def parse(source: Source) -> Code | None:
     """Read a module; None where it is no Python that the running interpreter knows."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source.text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = tree_of(source)
+    if tree is None:
         return None
     return Code(tree, bindings(tree), {node.name: node for node in tree.body if isinstance(node, FunctionNode)})
 

@@ -117,7 +117,7 @@ def with_python(stage: Stage, use: Use, test: Test) -> Fix | None:
 def _python(stage: Stage) -> str | None:
     """The Python that the container surely finds by its name: the name that the file uses, if any."""
     path, process = stage.end.env.get("PATH"), stage.process
-    started = (*process.commands, *(each for script in process.scripts for each in script.commands)) if process else ()
+    started = process.all_commands if process else ()
     built = (each for step in reversed(stage.steps_before(None)) for each in step.commands)
     used = [each.words[0].value for each in (*started, *built)]
     found = python.interpreter(stage.view, "python", path)

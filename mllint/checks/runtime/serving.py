@@ -88,7 +88,7 @@ def _opened(server: Server) -> str:
 
 def is_behind(stage: Stage, process: Process, server: Server) -> bool:
     """Whether something else in the container, or a network that it shares, may make the server reachable."""
-    commands = [*process.commands, *(each for script in process.scripts for each in script.commands)]
+    commands = process.all_commands
     if any(each.name in _IN_FRONT for each in commands) or service.is_in_background(
         server.launch.source, server.executed
     ):

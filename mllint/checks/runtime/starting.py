@@ -190,7 +190,7 @@ def pythonunbuffered_missing(stage: Stage) -> Iterator[Finding]:
     if process is None or stage.server is not None or not stage.end.is_env_known:
         return
     composed = any(entry.name == "PYTHONUNBUFFERED" for each in stage.build.services for entry in each.environment)
-    for each in (*process.commands, *(each for script in process.scripts for each in script.commands)):
+    for each in process.all_commands:
         value = each.environment.get("PYTHONUNBUFFERED", stage.end.env.get("PYTHONUNBUFFERED"))
         if value or composed or not PYTHON.fullmatch(each.name) or _is_unbuffered(each.arguments):
             continue

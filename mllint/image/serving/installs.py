@@ -43,14 +43,12 @@ class Late(NamedTuple):
 def late_installs(stage: Stage) -> Iterator[Late]:
     """The installs in the process of an image and its entry scripts."""
     process = stage.process
-    step = (process.command or process.entrypoint) if process is not None else None
-    if process is None or step is None:
+    if process is None or process.step is None:
         return
-    for source, commands in ((stage.build.source, process.commands), *process.scripts):
-        for each in commands:
-            found = _late(stage, step, source, each)
-            if found is not None:
-                yield found
+    for source, each in process.started(stage.build.source):
+        found = _late(stage, process.step, source, each)
+        if found is not None:
+            yield found
 
 
 def _late(stage: Stage, step: Step, source: Source, each: Executed) -> Late | None:

@@ -49,14 +49,12 @@ class UvRun(NamedTuple):
 def uv_runs(stage: Stage) -> Iterator[UvRun]:
     """The calls of `uv run` in the process of an image and its entry scripts."""
     process = stage.process
-    step = (process.command or process.entrypoint) if process is not None else None
-    if process is None or step is None:
+    if process is None or process.step is None:
         return
-    for source, commands in ((stage.build.source, process.commands), *process.scripts):
-        for each in commands:
-            call = run_of_uv(step, each) if each.is_sure else None
-            if call is not None:
-                yield UvRun(call, source)
+    for source, each in process.started(stage.build.source):
+        call = run_of_uv(process.step, each) if each.is_sure else None
+        if call is not None:
+            yield UvRun(call, source)
 
 
 def cache_denied(stage: Stage, run: UvRun) -> str | None:
