@@ -5,6 +5,7 @@ Time is that of the table, so that the same files give the same findings on ever
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +40,7 @@ _WORDS = {
 }
 _SYSTEM = "/usr"
 _WHEEL = regex(r"(?<![\w.-])([\w.]+-[\w.+%]+-cp3(\d+)-cp[\w.-]+\.whl)")
+_PIPFILE = regex(r"^python_(?:full_)?version\s*=\s*[\"'](3\.\d+)", re.MULTILINE)
 # What tells apt to ask other servers than those that the image names.
 _OTHER_ARCHIVE = regex(r"sources\.list|/etc/apt|archive\.debian|old-releases|snapshot\.debian|Acquire::|\bproxy\b")
 
@@ -142,8 +144,6 @@ def pins(root: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
     for stage in root.build.stages:
         for step in stage.steps if stage.root is root else ():
             for install in step.installs:
-                if not indexed.is_public(stage, install):
-                    continue
                 for each in indexed.asked(stage, install):
                     found = offered.offer(each.name, each.version) if each.version else None
                     if found is not None and found.python:
@@ -161,6 +161,10 @@ def _of_wheels(stage: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _of_project(root: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What the project beside the Dockerfile says of its Python."""
+    pipfile = root.build.context.text("Pipfile")
+    match = _PIPFILE.search(pipfile.text) if pipfile is not None else None
+    if match is not None:
+        yield "the Pipfile", (match[1],)
     source = root.build.context.text("pyproject.toml")
     project = root.build.context.inputs.parsed(source, pyproject.parse) if source is not None else None
     if project is not None and project.requires_python is not None:

@@ -74,6 +74,9 @@ def _repair(stage: Stage, reference: Reference, found: Sequence[Ended], row: Map
     if row:
         return f"start from {row['use']}" if "use" in row else "serve the model with something that is looked after"
     if cuda := _other_cuda(reference):
+        suited = end_of_life.suited(stage)
+        if suited.held_by:
+            return f"raise the pins first, as {suited.held_by} has no wheel for a supported Python: then take {cuda}"
         return f"start from {cuda}"
     has_python = any(each.of == "python" for each in found)
     release = end_of_life.instead(stage.base) if any(each.of != "python" for each in found) else ""

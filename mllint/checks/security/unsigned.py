@@ -52,10 +52,15 @@ def _accepting(stage: Stage, step: Step) -> Iterator[Finding]:
     install, word = found[0]
     call = f"{install.executed.name} {install.verb} {word.value}"
     message = f"{call} also takes packages without a valid signature: {_ANYBODY}"
+    # Since 2017 apt refuses a repository without a signature before it comes to its packages.
+    is_apt = install.manager.name == "apt"
+    if is_apt:
+        message = f"{call} also takes packages without a valid signature, should apt ever let such a repository pass"
     repair = f"leave {word.value} out, and add the key of a repository that needs one"
     is_file = install.manager.name == "apk" and all(each.value.endswith(".apk") for each in install.operands)
     where = Location(stage.build.source, word.span)
-    yield Finding(where, message, repair, fix=_without(step, found), is_strict=is_file)
+    severity = Severity.INFO if is_apt else None
+    yield Finding(where, message, repair, fix=_without(step, found), severity=severity, is_strict=is_file or is_apt)
 
 
 def _given(install: Install) -> Iterator[Word]:
