@@ -178,6 +178,7 @@ class _Interpreter:
             directory=base.workdir if isinstance(base.workdir, str) else f"{UNKNOWN_FOLDER}{base.text}",
             shell=base.shell or _DEFAULT_SHELL,
             is_env_known=base.is_env_known,
+            other_env=tuple(base.row.get("some_env", "").split()) if "plain" in base.row else (),
             escape=self.escape,
             entrypoint=Setting(base.entrypoint) if base.entrypoint else None,
             command=Setting(base.command) if base.command else None,

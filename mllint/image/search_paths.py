@@ -71,7 +71,7 @@ def search_paths(stage: Stage, names: Container[str] = (LIBRARIES, "PATH", "PYTH
                 name, value = pair.key.text, pair.value
                 source = step.instruction.source
                 before = step.before.env.get(name)
-                if before is None and not step.before.is_env_known:
+                if before is None and step.before.may_hold(name):
                     before = Unknown(f"what {stage.root.base.text} sets {name} to is not known")
                 yield Listed(step, name, source, value.span, value.text, step.before.expand(value.text), before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,6 +47,8 @@ class State(NamedTuple):
     shell: tuple[str, ...]
     is_env_known: bool
     """Whether all variables of the base are known, so that what is not set here is not set at all."""
+    other_env: tuple[str, ...] = ()
+    """Where not: patterns of the names of all others; empty where they may be any."""
     escape: str = "\\"
     """The escape character of the file."""
     is_windows: bool = False
@@ -71,7 +74,12 @@ class State(NamedTuple):
             return self.args[name]
         if name in self.env:
             return self.env[name]
-        return None if self.is_env_known else Unknown(f"{name} is not set in this file")
+        return Unknown(f"{name} is not set in this file") if self.may_hold(name) else None
+
+    def may_hold(self, name: str) -> bool:
+        """Whether the base may set a variable that nobody knows of."""
+        others = self.other_env
+        return not self.is_env_known and (not others or any(fnmatchcase(name, each) for each in others))
 
     def expand(self, text: str) -> Value:
         """A word of an instruction without quotes and escapes and with its variables replaced."""

@@ -118,7 +118,7 @@ def omp_threads_unset(stage: Stage) -> Iterator[Finding]:
     """Several processes, each of which computes with a thread for every core."""
     process, server = _served(stage)
     count = server.workers if server is not None else None
-    is_set = not stage.end.is_env_known or any(name in stage.end.env for name in _THREADS)
+    is_set = any(name in stage.end.env or stage.end.may_hold(name) for name in _THREADS)
     if process is None or server is None or not isinstance(count, str) or int(count) < 2 or is_set:
         return
     found = [(module.packages & _PARALLEL, source.text) for source, module in workers.reached(stage)]

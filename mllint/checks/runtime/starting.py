@@ -187,7 +187,7 @@ def _without_shebang(start: Start, name: str, has_bom: bool) -> _Fault | None:
 def pythonunbuffered_missing(stage: Stage) -> Iterator[Finding]:
     """Python that keeps what it prints."""
     process = stage.process if stage.is_final else None
-    if process is None or stage.server is not None or not stage.end.is_env_known:
+    if process is None or stage.server is not None or stage.end.may_hold("PYTHONUNBUFFERED"):
         return
     composed = any(entry.name == "PYTHONUNBUFFERED" for each in stage.build.services for entry in each.environment)
     for each in process.all_commands:

@@ -112,7 +112,7 @@ class Launch(NamedTuple):
         """A variable of the server's environment; None where it is surely not set."""
         end = self.stage.end
         found = self.executed.environment.get(name, end.env.get(name))
-        if found is None and not end.is_env_known:
+        if found is None and end.may_hold(name):
             return Unknown(f"{self.stage.root.base.text} may set {name}")
         return found
 
