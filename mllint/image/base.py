@@ -88,7 +88,7 @@ class Base:
 
     @cached_property
     def env(self) -> tuple[tuple[str, Value], ...]:
-        """Variables that it is known to set; it may set others unless `is_env_known`."""
+        """Variables that it is known to set; `other_env` tells which others it may set."""
         found: dict[str, Value] = {}
         if self.kind == "scratch" or "plain" in self.row:
             # BuildKit gives a PATH to what is made from nothing.
@@ -102,11 +102,16 @@ class Base:
         return tuple(found.items())
 
     @property
+    def other_env(self) -> tuple[str, ...]:
+        """Patterns of the names of variables that it may set besides `env`."""
+        if self.kind == "scratch" or (self._lists_all and self.described and self.described.env is not None):
+            return ()
+        return tuple(self.row.get("some_env", "").split()) if "plain" in self.row else ("*",)
+
+    @property
     def is_env_known(self) -> bool:
         """Whether it sets no other variables than `env`."""
-        if self._lists_all and self.described and self.described.env is not None:
-            return True
-        return self.kind == "scratch" or ("plain" in self.row and "some_env" not in self.row)
+        return not self.other_env
 
     def _tag_version(self, name: str) -> Value:
         """A variable that holds the version in the tag."""

@@ -35,6 +35,11 @@ def version_of(tag: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.split("[.-]", numbers[1])) if numbers else ()
 
 
+def minor_of(version: str) -> str:
+    """The two first numbers of a release."""
+    return ".".join(version.split(".")[:2])
+
+
 @cache
 def admits_python(specifier: str, minor: str) -> bool:
     """Whether a Requires-Python lets some patch release of a minor one in; one that cannot be read lets all in."""

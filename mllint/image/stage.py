@@ -45,10 +45,9 @@ class State(NamedTuple):
     """The working directory. One that is not known has a name of its own that begins with UNKNOWN_FOLDER: what is
     copied to it and read from it by relative paths still meets."""
     shell: tuple[str, ...]
-    is_env_known: bool
-    """Whether all variables of the base are known, so that what is not set here is not set at all."""
-    other_env: tuple[str, ...] = ()
-    """Where not: patterns of the names of all others; empty where they may be any."""
+    other_env: tuple[str, ...]
+    """Patterns of the names of variables that the base may set besides; what fits none and is not set here is not set
+    at all."""
     escape: str = "\\"
     """The escape character of the file."""
     is_windows: bool = False
@@ -78,8 +77,12 @@ class State(NamedTuple):
 
     def may_hold(self, name: str) -> bool:
         """Whether the base may set a variable that nobody knows of."""
-        others = self.other_env
-        return not self.is_env_known and (not others or any(fnmatchcase(name, each) for each in others))
+        return any(fnmatchcase(name, each) for each in self.other_env)
+
+    @property
+    def is_env_known(self) -> bool:
+        """Whether all variables of the base are known."""
+        return not self.other_env
 
     def expand(self, text: str) -> Value:
         """A word of an instruction without quotes and escapes and with its variables replaced."""

@@ -78,6 +78,11 @@ class Instruction(NamedTuple):
     """Comment lines inside the instruction."""
 
     @property
+    def text(self) -> str:
+        """As it is written, without heredocs."""
+        return self.source.slice(self.span)
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """The flags as BuildKit sees them: `--from=builder`."""
         return tuple(word.text for word in self.flag_words)

@@ -30,6 +30,10 @@ class Source:
     text: str
     has_bom: bool = False
 
+    def comments_above(self, offset: int) -> list[str]:
+        """The comments, each a line that begins with `#`, among the three lines in front of a place."""
+        return [line for line in self.text[:offset].splitlines()[-3:] if line.lstrip().startswith("#")]
+
     @cached_property
     def line_starts(self) -> list[int]:
         """Offset of the first code point of each line; lines end at a line feed, as for BuildKit and pip."""

@@ -127,7 +127,7 @@ def _mentions(stage: Stage, step: Step, name: str) -> list[Span] | None:
     module = re.compile(rf"(?:-m\s+|[\"'\s]){re.escape(stem)}(?::\w|[\"'\s]|$)")
     for each in stage.steps[stage.steps.index(step) + 1 :]:
         instruction = each.instruction
-        text = instruction.source.slice(instruction.span)
+        text = instruction.text
         if instruction.keyword in _USING and each.trigger is None:
             start = instruction.span.start
             spans += [Span(start + match.start(), start + match.end()) for match in plain.finditer(text)]

@@ -43,9 +43,7 @@ def _without_compute(stage: Stage, name: str) -> Iterator[Finding]:
     if not isinstance(value, str) or not value or step is None or _COMPUTES.intersection(value.split(",")):
         return
     instruction = step.instruction
-    found = re.search(
-        rf"{_CAPABILITIES}[= ]\"?({re.escape(value)})\"?(?![\w,])", instruction.source.slice(instruction.span)
-    )
+    found = re.search(rf"{_CAPABILITIES}[= ]\"?({re.escape(value)})\"?(?![\w,])", instruction.text)
     if found is None:
         return
     span = Span(instruction.span.start + found.start(1), instruction.span.start + found.end(1))

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 from mllint.edits import insert
 from mllint.findings import Edit
-from mllint.image.copies import context_path
+from mllint.image.installing.metadata import metadata_file
 from mllint.image.installing.order import syncs_project
 from mllint.image.packages import Install
-from mllint.image.paths import joined
 from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources.requirements import Options
@@ -61,7 +60,7 @@ def _of_pip(stage: Stage, install: Install) -> Needed | None:
     named = [
         word.value for word in install.values("-r", "--requirement", "--requirements") if word not in install.files
     ]
-    others = [_found(stage, install, name) for name in named]
+    others = [metadata_file(stage, install, name) for name in named]
     lines = [line for file in (*read.files.values(), *read.constraints.values()) for line in file.lines]
     options = [option for line in lines if isinstance(line, Options) for option in line.options]
     if None in others or any(
@@ -72,7 +71,7 @@ def _of_pip(stage: Stage, install: Install) -> Needed | None:
 
 
 def _of_conda(stage: Stage, install: Install) -> Needed | None:
-    files = [_found(stage, install, word.value) for word in install.values("-f", "--file")]
+    files = [metadata_file(stage, install, word.value) for word in install.values("-f", "--file")]
     texts = [stage.build.context.text(path) for path in files if path is not None]
     if None in files or any(text is None or _READS_MORE.search(text.text) for text in texts):
         return None
@@ -81,7 +80,7 @@ def _of_conda(stage: Stage, install: Install) -> Needed | None:
 
 def _of_project(stage: Stage, install: Install, name: str) -> Needed | None:
     program = install.manager.name
-    path = _found(stage, install, name)
+    path = metadata_file(stage, install, name)
     text = stage.build.context.text(path) if path is not None else None
     if (
         path is None
@@ -129,8 +128,3 @@ def _again(install: Install) -> tuple[str, ...] | None:
         if "\n" in text:
             return None
     return tuple(line.rstrip("\r") for line in text.split("\n"))
-
-
-def _found(stage: Stage, install: Install, written: str) -> str | None:
-    path = joined(install.directory, written)
-    return context_path(stage, install.step, path) if isinstance(path, str) else None

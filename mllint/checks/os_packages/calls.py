@@ -7,6 +7,7 @@ from typing import Literal
 from mllint.checks import check
 from mllint.edits import insert
 from mllint.findings import Edit, Finding, Fix, Location, Severity
+from mllint.image.content.fetching import FETCHERS
 from mllint.image.packages import Install
 from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage, Step
@@ -41,8 +42,6 @@ _RECOMMENDS_NOTHING = frozenset(
 _RECOMMENDS_NEEDED = frozenset(
     {"python3-pip", "python-pip", "enchant", "enchant-2", "libenchant-2-2", "python3-enchant"}
 )
-# These recommend certificates alone, which https needs.
-_FETCHERS = frozenset({"curl", "wget"})
 _REASON = regex(r"CVE|secur|vulnerab", re.IGNORECASE)
 _ASKING = frozenset({"apt", "apt-get", "dnf", "yum", "zypper"})
 # What no bare image of Debian or Ubuntu can install without packages that nobody named, of which apt then asks.
@@ -72,9 +71,7 @@ def _is_locked(stage: Stage) -> bool:
 
 def _is_explained(step: Step) -> bool:
     """Whether a comment above tells which fixes it is for."""
-    instruction = step.instruction
-    lines = instruction.source.text[: instruction.span.start].splitlines()[-3:]
-    return any(_REASON.search(line) for line in lines if line.lstrip().startswith("#"))
+    return any(map(_REASON.search, step.instruction.source.comments_above(step.instruction.span.start)))
 
 
 def _upgrades_all(each: Executed) -> bool:
@@ -110,7 +107,8 @@ def _takes_recommended(install: Install) -> bool:
         return False
     is_told = install.has("--no-install-recommends", "--install-recommends")
     names = {word.value.partition("=")[0] for word in install.operands if not word.value.endswith(".deb")}
-    return not is_told and not names <= _RECOMMENDS_NOTHING | _FETCHERS
+    # curl and wget recommend certificates alone, which https needs.
+    return not is_told and not names <= _RECOMMENDS_NOTHING | FETCHERS
 
 
 @check("DF205")

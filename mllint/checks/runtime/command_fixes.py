@@ -18,7 +18,8 @@ from mllint.sources.text import Logical, Source, Span
 # Shells do these themselves, so that exec finds no program.
 _NOT_PROGRAMS = frozenset({"command", "time", "exec"})
 # They run what they are given as it stands.
-_INITS = frozenset({"tini", "dumb-init", "catatonit", "nvidia_entrypoint.sh"})
+INITS = frozenset({"tini", "dumb-init", "catatonit", "nvidia_entrypoint.sh"})
+"""Programs that do nothing but start the rest of their words."""
 _QUOTED = regex(r"\"[^\"]*\"|'[^']*'|\\.")
 _EXPANDING = regex(r"[*?\[{~`$]")
 
@@ -91,7 +92,7 @@ def _may_mind(stage: Stage, step: Step, process: Process) -> bool:
     if step.instruction.keyword == "ENTRYPOINT":
         return bool(stage.command) or any(each.command is not None for each in stage.build.services)
     entrypoint = stage.entrypoint[:1]
-    return bool(entrypoint) and posixpath.basename(entrypoint[0]) not in _INITS
+    return bool(entrypoint) and posixpath.basename(entrypoint[0]) not in INITS
 
 
 def in_exec_form(source: Source, words: list[Word]) -> tuple[Edit, ...]:

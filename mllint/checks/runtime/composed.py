@@ -14,7 +14,6 @@ from mllint.sources.compose import Service
 
 _FOR_CUDA = regex(r"cuda|nvidia|vllm/vllm-openai|-gpu\b")
 _CUDA_DEVICE = regex(r"cuda(?::\d+)?|gpu", re.IGNORECASE)
-_CPU = regex(r"(?<![a-z])cpu(?![a-z])", re.IGNORECASE)
 _SPEAKS_OF_GPU = regex(r"gpus?\b|nvidia|/dev/(?:kfd|dri)", re.IGNORECASE)
 _ASIDE = regex(r"(?m)^[ \t]*#[ \t]*(deploy):(?=[^\n]*\n(?:[ \t]*#[^\n]*\n){1,6}[ \t]*#[^\n]*capabilities)")
 _ONNX = "onnxruntime.InferenceSession"
@@ -81,7 +80,7 @@ def _device(service: Service) -> str | None:
 def _is_for_cpu(service: Service) -> bool:
     """Whether its name or a variable says so."""
     values = (each.value.text for each in service.environment if each.value is not None)
-    return any(_CPU.search(text) for text in (service.name, *values))
+    return any(gpu.FOR_CPU.search(text) for text in (service.name, *values))
 
 
 def _is_replaced(service: Service) -> bool:

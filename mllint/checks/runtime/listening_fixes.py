@@ -82,7 +82,7 @@ def _with_words(
     """Words put into a command, in the form that it has."""
     members = _members(process)
     near = before or words[-1]
-    if not _stands_there(source, near):
+    if not stands_there(source, near):
         return None
     if near.span in members:
         text = ", ".join(f'"{word}"' for word in added)
@@ -98,7 +98,7 @@ def _members(process: Process) -> frozenset[Span]:
     return frozenset(word.span for form in forms for word in argv(form))
 
 
-def _stands_there(source: Source, word: Word) -> bool:
+def stands_there(source: Source, word: Word) -> bool:
     """Whether the place of a word is exact, which it is not behind escapes in a text for `sh -c`."""
     text = source.slice(word.span)
     return text == word.text or text[1:-1] == word.value
@@ -157,7 +157,7 @@ def _without_option(stage: Stage, place: Location, word: Word, before: Word, eac
     has_more = any(other.value.startswith("--reload-") for other in each.words)
     if has_more or not between or not _BETWEEN.fullmatch(between) or not is_written_by_hand(stage, place):
         return None
-    if not _stands_there(place.source, word) or not _stands_there(place.source, before):
+    if not stands_there(place.source, word) or not stands_there(place.source, before):
         return None
     return Fix("safe", f"leave {word.value} out", (delete(place.source, Span(before.span.end, word.span.end)),))
 
@@ -176,7 +176,7 @@ def run_instead_of_dev(stage: Stage, server: Server) -> Fix | None:
     """`fastapi run` for `fastapi dev`."""
     word = next((word for word in server.executed.words[1:] if word.value == "dev"), None)
     source = server.launch.source
-    if server.name != "FastAPI" or word is None or not _stands_there(source, word):
+    if server.name != "FastAPI" or word is None or not stands_there(source, word):
         return None
     if not is_written_by_hand(stage, Location(source, word.span)):
         return None

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from mllint.checks import placing
 from mllint.checks.runtime import asking, command_fixes
 from mllint.checks.runtime.asking import Asked
+from mllint.checks.runtime.listening_fixes import stands_there
 from mllint.edits import delete, replace
 from mllint.findings import Fix
 from mllint.image import programs, python
@@ -93,7 +94,7 @@ def applicability(stage: Stage, asked: Asked) -> Literal["safe", "unsafe"]:
 def with_python(stage: Stage, use: Use, test: Test) -> Fix | None:
     """Python in the place of curl and wget."""
     asked, name = asking.by_tool(use.executed), _python(stage)
-    is_ours = use.source is test.source and all(_stands_there(test.source, word) for word in use.executed.words)
+    is_ours = use.source is test.source and all(stands_there(test.source, word) for word in use.executed.words)
     if asked is None or name is None or not is_ours or ("$" in asked.url and test.instruction is None):
         return None
     words, how = use.executed.words, applicability(stage, asked)
@@ -129,11 +130,6 @@ def _python(stage: Stage) -> str | None:
 
 def _members(program: str, asked: Asked) -> str:
     return ", ".join(json.dumps(word) for word in (program, "-c", asking.code(asked)))
-
-
-def _stands_there(source: Source, word: Word) -> bool:
-    text = source.slice(word.span)
-    return text == word.text or text[1:-1] == word.value
 
 
 def _parts(text: Logical, executed: Executed) -> tuple[Node, ...]:

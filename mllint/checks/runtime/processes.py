@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterator
 
 from mllint.checks import check
+from mllint.checks.runtime.command_fixes import INITS
 from mllint.edits import insert, replace
 from mllint.findings import Finding, Fix, Location, Related
 from mllint.image.service import PYTHON, Process, Server
@@ -24,8 +25,6 @@ _PARALLEL = frozenset(
 # Signals that a process cannot catch.
 _DEAF = dict.fromkeys(("KILL", "9"), "kills at once") | dict.fromkeys(("STOP", "19"), "halts it, and a kill follows")
 _HAS_TERMINAL = regex(r"(?m)^\s*(?:tty|stdin_open):\s*(?:true|yes|on)\b")
-# They run what stands behind them.
-_RUN_THE_REST = frozenset({"tini", "dumb-init", "catatonit", "nvidia_entrypoint.sh"})
 
 
 @check("ML347")
@@ -185,7 +184,7 @@ def _idle(stage: Stage) -> str | None:
     if is_own or not base.is_process_known:
         return None
     words = [word for word in (*stage.entrypoint, *stage.command) if word not in ("--", "-g")]
-    while words and posixpath.basename(words[0]) in _RUN_THE_REST:
+    while words and posixpath.basename(words[0]) in INITS:
         words = words[1:]
     if len(words) != 1 or base.server_command or base.server_entrypoint:
         return None

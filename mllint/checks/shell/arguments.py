@@ -86,7 +86,7 @@ def _wanted(build: Build, each: Unused, where: Location) -> Finding:
 def _with_comma(each: Unused) -> list[str]:
     """The names in front of commas in a declaration that the same instructions read."""
     names = [word.text[:-1] for word in each.instruction.words if word.text.endswith(",")]
-    texts = [step.instruction.source.slice(step.instruction.span) for step in each.wanted]
+    texts = [step.instruction.text for step in each.wanted]
     return [name for name in names if any(re.search(rf"\$\{{?{re.escape(name)}\b", text) for text in texts)]
 
 

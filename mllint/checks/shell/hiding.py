@@ -6,6 +6,7 @@ from typing import TypeGuard
 from mllint.edits import insert, replace
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.shell.commands import shell_text
+from mllint.image.shell.masked import DOES_NOTHING
 from mllint.image.stage import Stage, Step
 from mllint.patterns import regex
 from mllint.sources import shell
@@ -14,7 +15,6 @@ from mllint.sources.text import Source, Span
 
 _INSTALLS = regex(r"(?:.*/)?[\w.-]*install[\w.-]*\.(?:sh|bash|py)")
 _BUILDS = regex(r"(?:.*/)?[\w.-]*(?:build|compile|make)[\w.-]*\.(?:sh|bash|py)")
-_TRUE = frozenset({"true", ":", "/bin/true"})
 _LONGEST = 40
 
 
@@ -73,7 +73,7 @@ def _attempts(source: Source, chain: Chain) -> Iterator[Finding]:
 def _into_true(source: Source, pipe: Pipeline, is_alone: bool, escape: str) -> Iterator[Finding]:
     """A pipe into `true`, which reads nothing."""
     last = pipe.parts[-1]
-    if not _is_call(last) or last.words[0].value not in _TRUE or len(last.words) > 1 or last.redirects:
+    if not _is_call(last) or last.words[0].value not in DOES_NOTHING or len(last.words) > 1 or last.redirects:
         return
     first, name = _last(pipe.parts[-2]), last.words[0].value
     message = (

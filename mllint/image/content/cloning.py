@@ -122,9 +122,7 @@ def _moves(reference: str) -> bool:
 
 def _is_told(step: Step, each: Executed) -> bool:
     """Whether a comment above says that the newest is wanted."""
-    source = step.instruction.source
-    lines = source.text[: each.span.start].splitlines()[-3:]
-    return any(_WANTED.search(line) for line in lines if line.lstrip().startswith("#"))
+    return any(map(_WANTED.search, step.instruction.source.comments_above(each.span.start)))
 
 
 def _is_again(before: list[Executed], each: Executed) -> bool:

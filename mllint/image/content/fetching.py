@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mllint.sources.shell_tree import Node, Word
     from mllint.sources.text import Span
 
-_PROGRAMS = frozenset({"curl", "wget"})
+FETCHERS = frozenset({"curl", "wget"})
+"""Programs that fetch an address; as packages of an operating system they have the same names."""
 _URL = regex(r"(?:https?|ftp)://")
 # The options of curl and wget that take a word of their own.
 _SHORT = {"curl": "oHXduAebTmwCDEFKPQUrtxyYz", "wget": "OPoUteaiTwQABRDIXl"}
@@ -80,7 +81,7 @@ def fetches(step: Step) -> tuple[Fetch, ...]:
             for each in sources
             if each.kind == "url" and isinstance(each.path, str)
         )
-    calls = [each for each in step.commands if each.name in _PROGRAMS]
+    calls = [each for each in step.commands if each.name in FETCHERS]
     if not calls:
         return ()
     text = shell_text(step.instruction)

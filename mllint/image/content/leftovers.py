@@ -134,7 +134,7 @@ def _is_wanted(stage: Stage, step: Step, folder: str) -> bool:
     steps = [each for other in own for each in other.steps_before(None)]
     at = next(index for index, each in enumerate(steps) if each is step)
     for each in steps[at + 1 :]:
-        if folder in each.instruction.source.slice(each.instruction.span):
+        if folder in each.instruction.text:
             return True
         if any(
             isinstance(other.directory, str) and relative(other.directory, folder) is not None

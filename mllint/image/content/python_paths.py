@@ -53,10 +53,7 @@ def is_nowhere(stage: Stage, each: PythonPath) -> bool:
         return False
     others = (step for other in stage.lineage for step in other.steps if step is not each.step)
     text = f"python{each.minor}"
-    return not any(
-        step.instruction.keyword != "ENV" and text in step.instruction.source.slice(step.instruction.span)
-        for step in others
-    )
+    return not any(step.instruction.keyword != "ENV" and text in step.instruction.text for step in others)
 
 
 def is_chosen(stage: Stage, minor: str) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint import facts
 from mllint.image.copies import relative
 from mllint.image.events import Distribution, FromContext, FromElsewhere, Gone, Moded, Owned
+from mllint.image.installing.downloads import large_names
 from mllint.image.view import covers
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def _package(earlier: list[Event], path: str) -> Brought | None:
 
 def _distributions(event: Event) -> Iterator[Distribution]:
     """The large distributions that an event brings, each with the folder that it comes to lie in."""
-    if isinstance(event, Distribution) and event.name in _large():
+    if isinstance(event, Distribution) and event.name in large_names():
         yield event
     elif isinstance(event, FromElsewhere) and event.view is not None:
         for inner in event.view.events[: event.view.end]:
@@ -119,8 +118,3 @@ def _distributions(event: Event) -> Iterator[Distribution]:
                 inside = relative(each.site, event.path)
                 if inside is not None:
                     yield each._replace(site=posixpath.join(event.target, inside) if inside else event.target)
-
-
-@cache
-def _large() -> frozenset[str]:
-    return frozenset(row["name"] for row in facts.rows("ml_frameworks") if row["gigabytes"] == "yes")

@@ -151,7 +151,7 @@ def _says(instructions: Sequence[Instruction], name: str) -> bool:
 
 def _text(instruction: Instruction) -> str:
     """An instruction as written, with its heredocs."""
-    return "\n".join((instruction.source.slice(instruction.span), *(each.content for each in instruction.heredocs)))
+    return "\n".join((instruction.text, *(each.content for each in instruction.heredocs)))
 
 
 def _is_plain(stage: Stage, step: Step, name: str) -> bool:

@@ -29,7 +29,8 @@ _LEAST = 50_000_000
 """Bytes of a file of weights from which on an image notices it."""
 _FOR_TESTS = regex(r"(?:^|/)(?:tests?|testdata|examples?|samples?|fixtures?)/", re.IGNORECASE)
 _FETCHERS = frozenset({"aria2c", "curl", "gdown", "wget"})
-_HUBS = frozenset({"hf", "huggingface-cli"})
+HUBS = frozenset({"hf", "huggingface-cli"})
+"""The programs of the hub of Hugging Face."""
 _LOADS = regex(r"from_pretrained|snapshot_download|hf_hub_download|SentenceTransformer\(|load_model\(|pipeline\(")
 _OF_SOMEBODY = regex(r"[\"']([\w.-]+/[\w.-]+)[\"']")
 # The oldest models of the hub belong to nobody: bert-base-uncased.
@@ -105,12 +106,8 @@ def _workdir_behind(stage: Stage, step: Step, code: Copy) -> str:
     """The last WORKDIR between the copy of the source and a step."""
     steps = list(stage.steps_before(step))
     at = next((index for index, each in enumerate(steps) if each is code.step), 0)
-    texts = [_written(each) for each in steps[at:] if each.instruction.keyword == "WORKDIR"]
+    texts = [each.instruction.text for each in steps[at:] if each.instruction.keyword == "WORKDIR"]
     return texts[-1] if texts else ""
-
-
-def _written(step: Step) -> str:
-    return step.instruction.source.slice(step.instruction.span)
 
 
 def _needed(stage: Stage, step: Step) -> Iterator[str]:
@@ -139,7 +136,7 @@ def _is_heavy(files: tuple[Entry, ...]) -> bool:
 def _download(each: Executed, context: Context) -> str | None:
     """What a command downloads, if that is a model; None for everything that may read the source."""
     words = each.arguments
-    if each.name in _HUBS and words[:1] == ("download",):
+    if each.name in HUBS and words[:1] == ("download",):
         return next((word for word in words[1:] if not word.startswith("-")), None)
     if each.name == "dvc" and words[:1] == ("pull",):
         return next((word for word in words[1:] if not word.startswith("-")), "dvc.lock")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mllint.image import python
 from mllint.image.effects.environments import preinstalled
 from mllint.image.events import Interpreter
+from mllint.image.releases import minor_of
 from mllint.image.values import Unknown, Value
 from mllint.patterns import regex
 
@@ -46,7 +47,7 @@ def _root(work: Work, each: Executed) -> Value:
 
 
 def _build(work: Work, each: Executed, root: str, version: str) -> None:
-    prefix, minor = f"{root}/versions/{version}", _minor(version)
+    prefix, minor = f"{root}/versions/{version}", minor_of(version)
     if python.by_prefix(work.view, prefix) is None:
         names = frozenset({"python", "python3", f"python{minor}"})
         site = f"{prefix}/lib/python{minor}/site-packages"
@@ -55,11 +56,7 @@ def _build(work: Work, each: Executed, root: str, version: str) -> None:
 
 
 def _lead_shims(work: Work, each: Executed, root: str, version: str) -> None:
-    minor, shims = _minor(version), f"{root}/shims"
+    minor, shims = minor_of(version), f"{root}/shims"
     work.unsure(each, "pyenv has a shim for whatever pip installs", "files", "programs", below=shims)
     for name in ("python", "python3", f"python{minor}", "pip", "pip3", f"pip{minor}"):
         work.put(each, f"{shims}/{name}", "link", 0o777, f"{root}/versions/{version}/bin/{name}")
-
-
-def _minor(version: str) -> str:
-    return ".".join(version.split(".")[:2])

@@ -59,7 +59,7 @@ def clashes(stage: Stage, install: Install) -> Iterator[Clash]:
         if isinstance(minor, str):
             yield from _against_requirements(pin, asked, minor)
         for row in facts.by("bad_combinations", "name").get(pin.name, ()):
-            if _contains(row["versions"], pin.version):
+            if contains(row["versions"], pin.version):
                 yield from _against_row(stage, install, pin, row, asked)
 
 
@@ -70,7 +70,7 @@ def _against_row(
     other = row["other"]
     beside = asked.get(other)
     if beside is not None and beside.version is not None:
-        if _contains(row["breaks"], beside.version):
+        if contains(row["breaks"], beside.version):
             yield Clash(pin, other, beside, None, row)
         return
     interpreter = indexed.interpreter_of(stage, install)
@@ -79,7 +79,7 @@ def _against_row(
         return
     limits = ",".join((*((beside.specifier,) if beside and beside.specifier else ()), *_required_of(other, asked)))
     newest = offered.newest(other, minor, limits)
-    if newest is not None and _contains(row["breaks"], newest):
+    if newest is not None and contains(row["breaks"], newest):
         fitting = row["repair"].removeprefix(other)
         older = offered.newest(other, minor, f"{limits},{fitting}" if limits else fitting)
         yield Clash(pin, other, beside, None, row, minor, older)
@@ -113,7 +113,7 @@ def _against_requirements(pin: Asked, asked: Mapping[str, Asked], minor: str) ->
         if beside is None or beside.version is None or beside is pin:
             continue
         is_for_it = each.marker is None or holds(str(each.marker), Environment(minor))
-        broken = sorted(str(one) for one in each.specifier if not _contains(str(one), beside.version))
+        broken = sorted(str(one) for one in each.specifier if not contains(str(one), beside.version))
         if is_for_it and broken:
             older = offered.newest(beside.name, minor, ",".join(_required_of(beside.name, asked)))
             requirement = f"{each.name}{','.join(broken)}"
@@ -147,7 +147,8 @@ def _is_read(name: str, version: str) -> bool:
     return row is not None and Version(version) in (row.first, row.last)
 
 
-def _contains(specifier: str, version: str) -> bool:
+def contains(specifier: str, version: str) -> bool:
+    """Whether a specifier takes a release, a pre-release too; False where it is none."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:

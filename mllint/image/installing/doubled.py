@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.installing import indexed
+from mllint.image.installing.clashing import contains
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement
 
@@ -79,16 +80,7 @@ def is_needless(line: Requirement, beside: Requirement) -> bool:
     if set(line.extras) != set(beside.extras) or line.options or line.marker != beside.marker:
         return False
     pin = beside.exact_version
-    return line.specifier == beside.specifier or (pin is not None and _admits(line.specifier, pin))
-
-
-def _admits(specifier: str, version: str) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
-    except InvalidSpecifier:
-        return False
+    return line.specifier == beside.specifier or (pin is not None and contains(line.specifier, pin))
 
 
 @cache

@@ -76,14 +76,14 @@ def large(stage: Stage, install: Install) -> str | None:
     for step in stage.steps_before(install.step):
         if step.copy is not None and step.copy.origin != "context" and _brings_packages(step.copy):
             return None
-        if any(_large().intersection(requested(stage, earlier)) for earlier in step.installs):
+        if any(large_names().intersection(requested(stage, earlier)) for earlier in step.installs):
             return None
-    return next((name for name in requested(stage, install) if name in _large()), None)
+    return next((name for name in requested(stage, install) if name in large_names()), None)
 
 
 def is_large(name: str) -> bool:
     """Whether a distribution comes with more than 500 MB, by the table `ml_frameworks`."""
-    return name in _large()
+    return name in large_names()
 
 
 def _largest_locked(stage: Stage, install: Install) -> str | None:
@@ -99,7 +99,8 @@ def _brings_packages(copy: Copy) -> bool:
 
 
 @cache
-def _large() -> frozenset[str]:
+def large_names() -> frozenset[str]:
+    """The distributions that download more than 500 MB with what they require, by the table `ml_frameworks`."""
     return frozenset(row["name"] for row in facts.rows("ml_frameworks") if row["gigabytes"] == "yes")
 
 

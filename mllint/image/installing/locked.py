@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mllint.image.events import Distribution
-from mllint.image.installing.offered import Offer, Platform, offer
+from mllint.image.installing.offered import MINORS, Offer, Platform, offer
 from mllint.image.releases import admits_python
 from mllint.sources.wheels import NEWEST, glibc_of, tag_rank, wheel_for
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
     from mllint.sources.lockfiles import Archive, Locked
 
-_MINORS = tuple(f"3.{minor}" for minor in range(6, 20))
 _WITH_FILES = frozenset({"registry", "url"})
 
 
@@ -76,11 +75,11 @@ class LockedFiles(NamedTuple):
         """Whether it has a wheel for a platform with any interpreter."""
         tags = _tags(platform)
         names = [wheel.name for wheel in self.locked.wheels]
-        return any(tag_rank(name, minor, *tags) is not None for name in names for minor in _MINORS)
+        return any(tag_rank(name, minor, *tags) is not None for name in names for minor in MINORS)
 
     def minors(self, platform: Platform) -> tuple[str, ...]:
         """The minor releases of Python that it has a wheel for."""
-        return tuple(minor for minor in _MINORS if self.has_wheel(minor, platform))
+        return tuple(minor for minor in MINORS if self.has_wheel(minor, platform))
 
 
 def _tags(platform: Platform) -> tuple[str, Literal["glibc", "musl"], tuple[int, int]]:

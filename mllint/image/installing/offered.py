@@ -12,7 +12,8 @@ from mllint.image.releases import admits_python
 if TYPE_CHECKING:
     from packaging.version import Version
 
-_MINORS = tuple(f"3.{minor}" for minor in range(6, 20))
+MINORS = tuple(f"3.{minor}" for minor in range(6, 20))
+"""The minor releases of Python that wheels may be asked for."""
 
 
 class Platform(NamedTuple):
@@ -71,7 +72,7 @@ class Offer(NamedTuple):
 
     def minors(self, platform: Platform) -> tuple[str, ...]:
         """The minor releases of Python that it has a wheel for."""
-        return tuple(minor for minor in _MINORS if self.has_wheel(minor, platform))
+        return tuple(minor for minor in MINORS if self.has_wheel(minor, platform))
 
     def covers(self, version: Version) -> bool:
         """Whether a release is one of these."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
     from mllint.sources.text import Source, Span
 
-_FRAMEWORKS = frozenset({"torch", "tensorflow"})
+FRAMEWORKS = frozenset({"torch", "tensorflow"})
+"""What rules of its own tell of, where a call replaces it."""
 _CLOSED = regex(r"===?|~=|<")
 _EXTRAS = regex(r"\[([^\]]*)\]")
 _ELSEWHERE = ("-t", "--target", "--prefix", "--root", "--no-index", "--override", "--overrides")
@@ -86,7 +87,7 @@ def in_place(stage: Stage, install: Install) -> Framework | None:
     limits = (line for file in read.constraints.values() for line in file.lines if isinstance(line, Requirement))
     held = {line.key for line in limits}
     for event in reversed(before(stage, install)):
-        if event.name in _FRAMEWORKS and event.site == found.site and event.cause.step is not None:
+        if event.name in FRAMEWORKS and event.site == found.site and event.cause.step is not None:
             if base is not None and event.name == base.name and event.is_removed:
                 return base._replace(is_removed=True)
             is_there = event.cause.is_sure and not event.is_removed and event.name not in held

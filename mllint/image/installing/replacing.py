@@ -8,6 +8,7 @@ from mllint.image.events import Distribution
 from mllint.image.installing import companions, indexed
 from mllint.image.installing.clashing import required
 from mllint.image.installing.lists import BUILD_TOOLS
+from mllint.image.installing.over_base import FRAMEWORKS
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement, normalised
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 # With these a call keeps away from what is there, or does not look at what is required.
 _FOLDERS = ("-t", "--target", "--prefix", "--root")
 _ASIDE = ("--no-deps", "--override", "--overrides", *_FOLDERS)
-# Other rules speak of these.
-_FRAMEWORKS = frozenset({"torch", "tensorflow"})
 
 
 class Replaced(NamedTuple):
@@ -103,6 +102,6 @@ def _pinned_before(stage: Stage, install: Install, found: Interpreter) -> Mappin
     if read.has_unread_constraints:
         return {}
     limits = (line for file in read.constraints.values() for line in file.lines if isinstance(line, Requirement))
-    for name in (*BUILD_TOOLS, *_FRAMEWORKS, *(line.key for line in limits if line.key)):
+    for name in (*BUILD_TOOLS, *FRAMEWORKS, *(line.key for line in limits if line.key)):
         there.pop(name, None)
     return there

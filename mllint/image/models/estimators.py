@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mllint import facts
-from mllint.image.models.installed import Release, minor, release
+from mllint.image.models.installed import Release, release
 from mllint.image.models.served import loaded
+from mllint.image.releases import minor_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +33,8 @@ def mismatches(stage: Stage) -> Iterator[Mismatch]:
     for service, model in loaded(stage):
         saved = model.model.details.get("sklearn_version")
         there = release(stage, service, "scikit-learn") if isinstance(saved, str) else None
-        if there is not None and isinstance(saved, str) and minor(there.version) != minor(saved):
-            yield Mismatch(model, saved, there, _failure(model, minor(saved), minor(there.version)))
+        if there is not None and isinstance(saved, str) and minor_of(there.version) != minor_of(saved):
+            yield Mismatch(model, saved, there, _failure(model, minor_of(saved), minor_of(there.version)))
 
 
 def _failure(model: Held, saved: str, image: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.findings import Location
+from mllint.image.content.weights import HUBS
 from mllint.image.installing.doubled import are_apart, lines_of
 from mllint.image.paths import joined
 from mllint.image.service import PYTHON, file_of_image, interpreted
@@ -35,7 +36,6 @@ _FOLDERS = frozenset(
 )
 _OF_FILES = regex(r".*\.(?:bin|ckpt|gguf|h5|json|model|onnx|pkl|pt|pth|safetensors|zip)")
 _FOLDER_KEYWORDS = ("cache_dir", "local_dir", "cache_folder", "download_root")
-_TOOLS = frozenset({"hf", "huggingface-cli"})
 _FLAGS = frozenset({"--force-download", "--quiet", "--resume-download", "--dry-run", "-q"})
 _OF_DATA = frozenset({"datasets.load_dataset", "datasets.load_dataset_builder", "evaluate.load", "evaluate.combine"})
 # What stands for the newest commit.
@@ -97,7 +97,7 @@ def of_build(stage: Stage) -> tuple[Wanted, ...]:
     found: list[Wanted] = []
     for step in stage.steps:
         for each in step.commands:
-            if each.name in _TOOLS and each.arguments[:1] == ("download",):
+            if each.name in HUBS and each.arguments[:1] == ("download",):
                 found += _of_tool(stage, each)
             elif PYTHON.fullmatch(each.name):
                 found += _of_python(stage, each)

@@ -56,8 +56,3 @@ def release(stage: Stage, service: Served, *names: str) -> Release | None:
     if place is None and event.place is not None:
         place = Location(*event.place)
     return Release(event, version, isinstance(event.version, str), call, line, place)
-
-
-def minor(version: str) -> str:
-    """The two first numbers of a release."""
-    return ".".join(version.split(".")[:2])

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.serving import modules
+from mllint.image.serving.routes import last_name
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def application(stage: Stage) -> Application | None:
         tree = ast.parse(source.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) in _FRAMEWORKS]
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and last_name(node.func) in _FRAMEWORKS]
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and node.value in made]
     if len(made) != 1 or len(assigned) != 1 or any(each.arg in _OPENING for each in made[0].keywords):
         return None
@@ -83,7 +84,7 @@ def application(stage: Stage) -> Application | None:
     routes = _all_routes(tree, target.id, assigned[0])
     if not routes:
         return None
-    own = _OWN_OF_FASTAPI if _name(made[0].func) == "FastAPI" else ("/static/<path:filename>",)
+    own = _OWN_OF_FASTAPI if last_name(made[0].func) == "FastAPI" else ("/static/<path:filename>",)
     more = tuple(Route(path, frozenset({"GET"})) for path in own)
     return Application(source, assigned[0].lineno, (*routes, *more))
 
@@ -119,12 +120,10 @@ def _harmless(call: ast.Call) -> Iterator[ast.expr]:
     if ast.unparse(call.func) in _TAKERS:
         yield from call.args
     func, first = call.func, call.args[:1]
-    if isinstance(func, ast.Attribute) and func.attr == "add_middleware" and first and _name(first[0]) in _MIDDLEWARE:
+    if not isinstance(func, ast.Attribute) or func.attr != "add_middleware" or not first:
+        return
+    if last_name(first[0]) in _MIDDLEWARE:
         yield func.value
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _attribute(node: ast.expr) -> str:

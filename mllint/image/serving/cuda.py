@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mllint.image.packages import Install
-    from mllint.image.stage import Stage, Step
+    from mllint.image.stage import Stage
 
 _IMAGES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda"})
 _TAG = regex(r"(?P<version>\d+(?:\.\d+)+)-(?P<flavour>[a-z0-9-]+)-(?P<distro>[a-z]+[0-9.]+)")
@@ -167,8 +167,4 @@ def _texts(stage: Stage) -> Iterator[str]:
     for each in stage.build.needed:
         for step in each.steps:
             if step.instruction.keyword in ("RUN", "ENV", "COPY", "ADD", "SHELL"):
-                yield _text(step)
-
-
-def _text(step: Step) -> str:
-    return step.instruction.source.slice(step.instruction.span)
+                yield step.instruction.text

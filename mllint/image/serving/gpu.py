@@ -23,7 +23,8 @@ _NAMED = regex(
     r"cuda|nvidia|(?<![a-z])gpus?(?![a-z])|rocm|tensorrt|(?<![a-z0-9])cu1[0-9]{2}(?![0-9])|habana|gaudi|neuron|(?<![a-z])xpu",
     re.IGNORECASE,
 )
-_FOR_CPU = regex(r"(?<![a-z])cpu(?![a-z])", re.IGNORECASE)
+FOR_CPU = regex(r"(?<![a-z])cpu(?![a-z])", re.IGNORECASE)
+"""A name that says that something is for the CPU."""
 _DISTRIBUTIONS = regex(
     r"nvidia-.*|.*-gpu|cupy.*|jax-cuda.*|.*-cu1\d|.*cuda.*|tensorrt.*|intel-extension-for-pytorch"
     r"|auto-gptq|autoawq|bitsandbytes|deepspeed|exllamav2|flash-attn|liger-kernel|sglang|triton|vllm|xformers"
@@ -60,7 +61,7 @@ def is_for_cpu(stage: Stage) -> bool:
     settings = stage.build.settings
     if settings.accelerator != "auto":
         return settings.accelerator == "cpu"
-    return _is_lambda(stage.build) or _FOR_CPU.search(_path(stage)) is not None
+    return _is_lambda(stage.build) or FOR_CPU.search(_path(stage)) is not None
 
 
 def _is_lambda(build: Build) -> bool:

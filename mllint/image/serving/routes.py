@@ -64,7 +64,7 @@ def _applications(source: Source) -> dict[str, list[str]]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             # What is depended on for all of an application may ask for a key.
             is_open = all(each.arg != "dependencies" for each in node.value.keywords)
-            if is_open and _name(node.value.func) in _APPLICATIONS:
+            if is_open and last_name(node.value.func) in _APPLICATIONS:
                 found |= {target.id: [] for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _needs_nothing(node):
             for name, path in _routes(node):
@@ -76,14 +76,14 @@ def _applications(source: Source) -> dict[str, list[str]]:
 def _asks_for_keys(node: ast.AST) -> bool:
     """Whether something that runs in front of every route speaks of keys."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        names = {_name(each.func if isinstance(each, ast.Call) else each) for each in node.decorator_list}
+        names = {last_name(each.func if isinstance(each, ast.Call) else each) for each in node.decorator_list}
         return bool(names & _IN_FRONT) and _KEYS.search(ast.unparse(node)) is not None
-    if not isinstance(node, ast.Call) or _name(node.func) != "add_middleware" or not node.args:
+    if not isinstance(node, ast.Call) or last_name(node.func) != "add_middleware" or not node.args:
         return False
     return _KEYS.search(ast.unparse(node.args[0])) is not None
 
 
-def _name(node: ast.expr | None) -> str:
+def last_name(node: ast.expr | None) -> str:
     """The last part of a dotted name."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
@@ -91,7 +91,7 @@ def _name(node: ast.expr | None) -> str:
 def _needs_nothing(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     arguments = node.args
     every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-    return all(_name(each.annotation) in _GIVEN or each.arg == "request" for each in every)
+    return all(last_name(each.annotation) in _GIVEN or each.arg == "request" for each in every)
 
 
 def _routes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _STOPS_AT_FAILURE = regex(r"(?:^|[\s;&(])set\s+(?:-\w+\s+(?:pipefail\s+)?)*(?:-\w*e|-o\s+errexit)")
 _STOPPING_OPTION = regex(r"-[a-z]*e[a-z]*")
 _SAYS_SO = frozenset({"echo", "printf"})
-_DOES_NOTHING = frozenset({"true", ":", "/bin/true"})
+DOES_NOTHING = frozenset({"true", ":", "/bin/true"})
+"""Commands that succeed and do nothing."""
 
 
 class Masked(NamedTuple):
@@ -112,7 +113,7 @@ def _caught(chain: Chain, at: int) -> Masked | None:
         return None
     arguments = [word.value for word in last.words[1:]]
     is_announced = last.name in _SAYS_SO
-    if is_announced or last.name in _DOES_NOTHING or (last.name == "exit" and arguments == ["0"]):
+    if is_announced or last.name in DOES_NOTHING or (last.name == "exit" and arguments == ["0"]):
         front = chain.parts[at]
         while isinstance(front, Chain):
             front = front.parts[-1]
