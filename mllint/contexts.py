@@ -99,7 +99,7 @@ class Contexts:
 
     def _context(self, root: Path, dockerfile: Path, is_certain: bool) -> Context:
         tree = self._tree(root)
-        names = (f"{_relative(dockerfile, root)}.dockerignore", ".dockerignore")
+        names = (f"{name_below(dockerfile, root)}.dockerignore", ".dockerignore")
         existing = next((root / name for name in names if tree.find(name) is not None), None)
         key = (root, existing)
         if key not in self._shared:
@@ -198,7 +198,8 @@ def _literal_path(folder: Path | None, text: str | None) -> Path | None:
     return Path(*parts)
 
 
-def _relative(path: Path, root: Path) -> str:
+def name_below(path: Path, root: Path) -> str:
+    """The path relative to a folder, with forward slashes; the name alone of what does not lie below it."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 

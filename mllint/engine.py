@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mllint import catalogue, checks, suppressions
+from mllint.contexts import name_below
 from mllint.findings import Edit, Finding, Report, Undecided
 from mllint.image.build import Build
 from mllint.image.stage import Stage
@@ -57,7 +58,7 @@ class _File:
 
     def __init__(self, settings: Settings, path: Path) -> None:
         self.settings = settings
-        self.rules = enabled(settings, _relative(path, settings.root))
+        self.rules = enabled(settings, name_below(path, settings.root))
         self.severity = {
             rule: severity for selector, severity in settings.severity.items() for rule in catalogue.resolve(selector)
         }
@@ -82,10 +83,6 @@ def enabled(settings: Settings, path: str) -> frozenset[str]:
 
 def _resolved(selectors: Iterable[str]) -> frozenset[str]:
     return frozenset[str]().union(*(catalogue.resolve(selector) for selector in selectors))
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
 def run(found: Found, inputs: Inputs, progress: Callable[[int, int], None] | None = None) -> Report:

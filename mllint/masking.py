@@ -141,7 +141,7 @@ def secrets(text: str) -> tuple[Secret, ...]:
     return tuple(found)
 
 
-def mask(text: str, keep_width: bool) -> str:
+def mask(text: str, keep_width: bool = False) -> str:
     """The text with its credentials made unreadable: each as `***`, or with `keep_width` as many `*` as it has code
     points (line ends stay), so that lines and columns remain what they were."""
     pieces: list[str] = []

@@ -161,7 +161,7 @@ def test_the_description_comes_back_out_of_the_configuration(tmp_path: Path):
     python = base.python
     assert isinstance(python, Interpreter)
     assert (python.version, python.prefix, python.has_pip) == ("3.11.9", "/usr/local", True)
-    assert base.is_env_known
+    assert not base.other_env
     assert (base.program("curl"), base.program("sh"), base.library("libGL.so.1")) == ("absent", "present", "present")
 
 

@@ -108,11 +108,6 @@ class Base:
             return ()
         return tuple(self.row.get("some_env", "").split()) if "plain" in self.row else ("*",)
 
-    @property
-    def is_env_known(self) -> bool:
-        """Whether it sets no other variables than `env`."""
-        return not self.other_env
-
     def _tag_version(self, name: str) -> Value:
         """A variable that holds the version in the tag."""
         tag = (self.known_as and self.known_as.tag) or "latest"

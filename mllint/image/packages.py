@@ -128,6 +128,8 @@ class Install:
         return tuple(_requirement(word) for word in self.operands)
 
 
+BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
+"""What an environment begins with: the newest of these is what people want, and the image does not run them."""
 _PYLOCK = regex(r"(?:^|/)pylock(?:\.[^./]+)?\.toml$")
 _SHELL_VARIABLE = regex(r"\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$\w+")
 

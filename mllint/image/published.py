@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mllint.sources.reference import Reference
 
 _PYTHON = regex(r"(?P<version>3\.\d+(?:\.\d+)?)(?:-(?P<slim>slim))?(?:-(?P<suite>[a-z][a-z0-9.]*))?")
-_CUDA = regex(r"(?P<version>\d+(?:\.\d+)+)-(?P<flavour>[a-z0-9-]+)-(?P<distro>[a-z]+[0-9.]+)")
-_CUDA_IMAGES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda"})
+CUDA_TAG = regex(r"(?P<version>\d+(?:\.\d+)+)-(?P<flavour>[a-z0-9-]+)-(?P<distro>[a-z]+[0-9.]+)")
+"""A tag of NVIDIA's CUDA images."""
+CUDA_IMAGES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda"})
 _NO_SHORT_CUDA_SINCE = (11, 1)
 """From this version on NVIDIA's tags always have the patch release."""
 
@@ -32,7 +33,7 @@ class Missing(NamedTuple):
 def missing_tag(reference: Reference) -> Missing | None:
     """What is wrong with a tag that surely was never published; None where it was or may have been."""
     name, tag = common_name(reference), reference.tag
-    if name in _CUDA_IMAGES:
+    if name in CUDA_IMAGES:
         return _missing_cuda(tag)
     match = _PYTHON.fullmatch(tag) if name == "python" and tag else None
     return _missing_python(match) if match else None
@@ -154,7 +155,7 @@ def _suited(tag: re.Match[str], rows: Iterable[dict[str, Any]]) -> str | None:
 def _missing_cuda(tag: str | None) -> Missing | None:
     if tag in (None, "latest"):
         return Missing("nvidia/cuda has no tag latest", _newest_cuda())
-    match = _CUDA.fullmatch(tag)
+    match = CUDA_TAG.fullmatch(tag)
     version = version_of(match["version"] if match else tag)
     newest = max(version_of(row["version"]) for row in _verified("cuda_images"))
     if not _NO_SHORT_CUDA_SINCE <= version[:2] <= newest[:2]:

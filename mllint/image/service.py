@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source
 
 PYTHON = regex(r"python[0-9.]*|pypy[0-9.]*")
-_SHELL_SCRIPT = regex(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
+SHELL_SCRIPT = regex(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
+"""The first line of a script for a shell."""
 _SEARCH_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -177,7 +178,7 @@ def _entry_script(stage: Stage, each: Executed) -> Script | None:
         paths = [f"{folder}/{paths[0]}" for folder in _SEARCH_PATH]
     for path in paths:
         source = file_of_image(stage, path)
-        if source is not None and (_SHELL_SCRIPT.match(source.text) or path.endswith(".sh")):
+        if source is not None and (SHELL_SCRIPT.match(source.text) or path.endswith(".sh")):
             text = Logical.of(source, Span(0, len(source.text)))
             return Script(source, tuple(from_text(text, Scope(None, each.directory))))
     return None

@@ -34,13 +34,13 @@ def _plain(value: object, field: str = "") -> object:
     """A value as JSON has it; `field` is the name of the record's field that it, or what holds it, stands in."""
     match value:
         case Unknown(reason):
-            return {"unknown": mask(reason, keep_width=False)}
+            return {"unknown": mask(reason)}
         case Known(known, origin):
             return {"value": _plain(known, field), "origin": _plain(origin)}
         case Variable(name, Known(known, origin)):
             return {"name": name, "value": {"value": masked_value(name, known), "origin": _plain(origin)}}
         case str():
-            return mask(value, keep_width=False)
+            return mask(value)
         case tuple():
             return _of_tuple(value, field)
     return value

@@ -24,5 +24,5 @@ def masked_words(words: Iterable[str]) -> Iterator[str]:
     before = ""
     for word in words:
         is_secret = before.startswith("-") and credential(before.lstrip("-"), word) is not None
-        yield HIDDEN if is_secret else mask(word, keep_width=False)
+        yield HIDDEN if is_secret else mask(word)
         before = word

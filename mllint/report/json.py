@@ -28,10 +28,10 @@ def render(report: Report) -> str:
         "schema": SCHEMA,
         "tool_version": mllint.__version__,
         "findings": [_finding(finding) for finding in report.findings],
-        "errors": [{"path": e.path, "line": e.line, "message": _masked(e.message)} for e in report.errors],
-        "undecided": [{"path": q.path, "line": q.line, "message": _masked(q.message)} for q in report.undecided],
+        "errors": [{"path": e.path, "line": e.line, "message": mask(e.message)} for e in report.errors],
+        "undecided": [{"path": q.path, "line": q.line, "message": mask(q.message)} for q in report.undecided],
         "repaired": [_repair(finding) for finding in report.repaired],
-        "refused": [{**_repair(each.finding), "reason": _masked(each.reason)} for each in report.refused],
+        "refused": [{**_repair(each.finding), "reason": mask(each.reason)} for each in report.refused],
         "summary": _summary(report),
     }
     return json.dumps(content, indent=2) + "\n"
@@ -45,14 +45,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "rule": rule.id,
         "name": rule.name,
         "severity": severity.value,
-        "message": _masked(finding.message),
+        "message": mask(finding.message),
         "path": finding.location.path,
         "line": line,
         "column": column,
         "end_line": end_line,
         "end_column": end_column,
         "related": [
-            {"path": place.location.path, "line": place.location.start[0], "message": _masked(place.message)}
+            {"path": place.location.path, "line": place.location.start[0], "message": mask(place.message)}
             for place in finding.related
         ],
         "aliases": list(rule.aliases),
@@ -64,14 +64,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _repair(finding: Finding) -> dict[str, Any]:
     """A finding by its place before the repair, and what the repair is."""
     rule, _ = settled(finding)
-    title = _masked(finding.fix.title) if finding.fix else ""
+    title = mask(finding.fix.title) if finding.fix else ""
     line, column = finding.location.start
     return {"rule": rule.id, "path": finding.location.path, "line": line, "column": column, "title": title}
 
 
 def _fix(fix: Fix) -> dict[str, Any]:
     edits = [_edit(edit) for edit in fix.edits]
-    return {"applicability": fix.applicability, "title": _masked(fix.title), "edits": edits}
+    return {"applicability": fix.applicability, "title": mask(fix.title), "edits": edits}
 
 
 def _edit(edit: Edit | NewFile) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _edit(edit: Edit | NewFile) -> dict[str, Any]:
         "column": column,
         "end_line": end_line,
         "end_column": end_column,
-        "text": _masked(edit.text),
+        "text": mask(edit.text),
     }
 
 
@@ -98,7 +98,3 @@ def _summary(report: Report) -> dict[str, int]:
         "fixable": counts.safe_fixes + counts.unsafe_fixes,
         "suppressed": counts.suppressed,
     }
-
-
-def _masked(text: str) -> str:
-    return mask(text, keep_width=False)

@@ -36,7 +36,7 @@ def visible(text: str) -> str:
 
 def shown(text: str) -> str:
     """The text as a report shows it: credentials masked, on one line, nothing invisible in it."""
-    return visible(mask(text, keep_width=False))
+    return visible(mask(text))
 
 
 def settled(finding: Finding) -> tuple[Rule, Severity]:

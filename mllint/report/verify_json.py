@@ -37,7 +37,7 @@ def render_comparisons(comparisons: Sequence[Comparison]) -> str:
         {
             "name": each.variant.name,
             "fixes": [
-                {"rule": finding.rule.id if finding.rule else None, "title": _masked(finding.fix.title)}
+                {"rule": finding.rule.id if finding.rule else None, "title": mask(finding.fix.title)}
                 for finding in each.fixed.report.repaired
                 if finding.fix
             ],
@@ -59,8 +59,8 @@ def render_plan(variants: Sequence[Variant], means: Sequence[Means]) -> str:
 def _means(how: Means) -> dict[str, Any]:
     return {
         "builder": how.builder,
-        "notes": [_masked(note) for note in how.notes],
-        "obstacle": _masked(how.obstacle) if how.obstacle is not None else None,
+        "notes": [mask(note) for note in how.notes],
+        "obstacle": mask(how.obstacle) if how.obstacle is not None else None,
     }
 
 
@@ -103,18 +103,18 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         **_planned(outcome.variant),
         "verdict": _verdict(outcome),
         "builder": outcome.builder or None,
-        "notes": [_masked(note) for note in outcome.notes],
+        "notes": [mask(note) for note in outcome.notes],
         "built": outcome.built._asdict() if outcome.built else None,
         "rows": [_row(row) for row in outcome.rows],
-        "obstacle": _masked(outcome.obstacle) if outcome.obstacle is not None else None,
+        "obstacle": mask(outcome.obstacle) if outcome.obstacle is not None else None,
     }
 
 
 def _row(row: Row) -> dict[str, Any]:
     return {
-        "name": _masked(row.name),
+        "name": mask(row.name),
         "outcome": row.outcome,
-        "value": _masked(row.value),
+        "value": mask(row.value),
         "detail": verify_rows.log(row.detail) if row.detail else [],
         "number": row.number,
     }
@@ -135,13 +135,9 @@ def _planned(variant: Variant) -> dict[str, Any]:
         "port": variant.port,
         "health": variant.health,
         "requests": [
-            {"method": each.method, "path": _masked(each.path), "status": each.status} for each in variant.requests
+            {"method": each.method, "path": mask(each.path), "status": each.status} for each in variant.requests
         ],
         "provider": {"path": provider.path, "member": provider.member} if provider else None,
         "root_is_fine": variant.is_root_fine,
         "limits": variant.limits._asdict(),
     }
-
-
-def _masked(text: str) -> str:
-    return mask(text, keep_width=False)

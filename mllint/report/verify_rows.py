@@ -51,7 +51,7 @@ def sentence(outcomes: Sequence[Outcome]) -> str:
 
 def log(lines: Iterable[str]) -> list[str]:
     """The lines of a log, each on one line of a report. They are masked together, as a private key has several."""
-    return [visible(line.expandtabs().rstrip()) for line in mask("\n".join(lines), keep_width=False).split("\n")]
+    return [visible(line.expandtabs().rstrip()) for line in mask("\n".join(lines)).split("\n")]
 
 
 def planned(variant: Variant, how: Means) -> Iterator[tuple[str, str]]:

@@ -4,13 +4,13 @@ from mllint.checks.commands import indent_of
 from mllint.edits import insert
 from mllint.findings import Edit, Fix
 from mllint.image.installing import indexed, pinning
+from mllint.image.installing.builds import FAMILY
 from mllint.image.installing.torch import WithCuda
 from mllint.image.packages import Install
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 
 _INDEX = "https://download.pytorch.org/whl/cpu"
-_FAMILY = frozenset({"torch", "torchvision", "torchaudio"})
 
 
 def cpu_build(found: WithCuda) -> Fix | None:
@@ -23,7 +23,7 @@ def cpu_build(found: WithCuda) -> Fix | None:
         return None
     if install.manager.name == "uv pip":
         return Fix("unsafe", "take the CPU build of torch", (_behind(stage, install, "--torch-backend cpu"),))
-    if _has_hashes(stage, install) or not _companions(stage, install) <= _FAMILY:
+    if _has_hashes(stage, install) or not _companions(stage, install) <= FAMILY:
         return None
     option = "--index-url" if _is_for_torch_alone(install) else "--extra-index-url"
     return Fix("unsafe", "take torch from the index of CPU builds", (_behind(stage, install, f"{option} {_INDEX}"),))
@@ -49,4 +49,4 @@ def _behind(stage: Stage, install: Install, option: str) -> Edit:
 
 def _is_for_torch_alone(install: Install) -> bool:
     names = {each.key for each in install.requirements if isinstance(each, Requirement)}
-    return not install.files and len(install.requirements) == len(install.operands) and names <= _FAMILY
+    return not install.files and len(install.requirements) == len(install.operands) and names <= FAMILY

@@ -7,8 +7,7 @@ from mllint.checks import check
 from mllint.checks.requirements.floating import listed
 from mllint.findings import Finding, Location, Severity
 from mllint.image.choosing import choosable
-from mllint.image.installing.lists import BUILD_TOOLS
-from mllint.image.packages import Install
+from mllint.image.packages import BUILD_TOOLS, Install
 from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources.shell_tree import Word

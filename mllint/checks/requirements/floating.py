@@ -10,9 +10,8 @@ from mllint.engine import Requirements
 from mllint.findings import Finding, Location, Severity
 from mllint.image.compiling import is_for_development
 from mllint.image.installing.downloads import INSTALLERS
-from mllint.image.installing.lists import BUILD_TOOLS
 from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
-from mllint.image.packages import Install
+from mllint.image.packages import BUILD_TOOLS, Install
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 

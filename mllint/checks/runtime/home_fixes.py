@@ -10,7 +10,9 @@ from mllint.checks.commands import with_packages
 from mllint.checks.requirements import environments
 from mllint.findings import Fix
 from mllint.image import python
+from mllint.image.content.rights import ROOT_HOME
 from mllint.image.events import Interpreter
+from mllint.image.packages import BUILD_TOOLS
 from mllint.image.service import PYTHON
 from mllint.patterns import regex
 from mllint.sources.text import Span
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from mllint.sources.text import Source
 
 _OLD = "/root/.local"
-_HOME = regex(r"(?:/root|~|\$HOME|\$\{HOME\})(?=[/\s\"',:;]|$)[\w./-]*")
 # The packages and scripts that pip puts there lie alike in a virtual environment.
 _MOVED = regex(r"/root/\.local(?:/(?:bin|lib)(?:/.*)?|/)?")
 _CACHES = regex(r"(?:/root|~|\$HOME|\$\{HOME\})/\.cache(?:/.*)?")
@@ -32,7 +33,6 @@ _PIP = regex(r"pip[0-9.]*")
 _MINOR = regex(r"\d+\.\d+$")
 # What starts the Python of an image, or that of an operating system.
 _NAMES = {"image": "python", "system": "python3"}
-_SEEDS = frozenset({"pip", "setuptools", "wheel"})
 _NEEDLESS = frozenset({"--user", "--break-system-packages"})
 
 
@@ -122,7 +122,7 @@ def _is_plain(install: Install) -> bool:
 def _is_of_seeds(install: Install) -> bool:
     """Whether a call installs nothing but pip itself and what it builds with."""
     names = [getattr(each, "name", "") for each in install.requirements]
-    return bool(names) and not install.files and all(name in _SEEDS for name in names)
+    return bool(names) and not install.files and all(name in BUILD_TOOLS for name in names)
 
 
 def _python(move: _Move) -> Interpreter | None:
@@ -166,7 +166,7 @@ def _replaced(step: Step) -> list[Edit] | None:
     names something else in root's home."""
     instruction = step.instruction
     source, found = instruction.source, []
-    for match in _HOME.finditer(source.text, instruction.span.start, instruction.span.end):
+    for match in ROOT_HOME.finditer(source.text, instruction.span.start, instruction.span.end):
         if any(each.span.start <= match.start() < each.span.end for each in instruction.comments):
             continue
         if _CACHES.fullmatch(match[0]):

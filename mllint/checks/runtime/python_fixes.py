@@ -10,6 +10,7 @@ from mllint.checks import placing
 from mllint.findings import Fix
 from mllint.image.events import Distribution, Interpreter
 from mllint.image.names import common_name
+from mllint.image.packages import BUILD_TOOLS
 from mllint.image.published import missing_tag
 from mllint.image.view import covers
 from mllint.patterns import regex
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mllint.image.copies import Copy
     from mllint.image.stage import Stage, Step
 
-_SEEDS = frozenset({"pip", "setuptools", "wheel"})
 _PLAIN_PATH = regex(r"/[\w./+-]+")
 _VERSION = regex(r"(?P<version>3\.\d+(?:\.\d+)?)(?:-.*)?")
 
@@ -65,7 +65,7 @@ def _has_others(stage: Stage, step: Step, folder: str) -> bool:
     view = stage.view_after(step)
     made = any(isinstance(event, Interpreter) and event.prefix == folder for event in view.behind())
     others = (
-        isinstance(event, Distribution) and event.name not in _SEEDS and not covers(folder, event.site)
+        isinstance(event, Distribution) and event.name not in BUILD_TOOLS and not covers(folder, event.site)
         for event in view.behind()
     )
     return not made or any(others)

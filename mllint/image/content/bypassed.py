@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image import distributions, python
 from mllint.image.events import Distribution, Interpreter
+from mllint.image.packages import BUILD_TOOLS
 from mllint.image.paths import joined, search_path
 from mllint.image.programs import Program, program
 from mllint.image.service import PYTHON
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mllint.image.view import View
 
 # What an environment has from its making.
-_SEEDS = frozenset({"pip", "setuptools", "wheel"})
 
 
 class Bypassed(NamedTuple):
@@ -79,7 +79,7 @@ def _packages(view: View, environment: Interpreter) -> list[Distribution]:
     return [
         event
         for event in view.behind()
-        if isinstance(event, Distribution) and event.site == environment.site and event.name not in _SEEDS
+        if isinstance(event, Distribution) and event.site == environment.site and event.name not in BUILD_TOOLS
     ]
 
 

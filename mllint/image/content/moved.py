@@ -10,6 +10,7 @@ from mllint.image import distributions, python
 from mllint.image.copies import relative
 from mllint.image.events import Distribution, FromContext, FromElsewhere, Interpreter, Put
 from mllint.image.interpreter import Interpreter as Known
+from mllint.image.packages import BUILD_TOOLS
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.values import Unknown
 from mllint.patterns import regex
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _MINOR = regex(r"/lib/python(3\.\d+)/(?:site|dist)-packages$")
 # What an environment has from its making.
-_SEEDS = frozenset({"pip", "setuptools", "wheel"})
 
 
 class Misplaced(NamedTuple):
@@ -80,7 +80,7 @@ class _Move:
         for event in self.other.view.behind():
             if isinstance(event, Distribution) and self.moved(event.site) is not None and site in (None, event.site):
                 found.setdefault(event.name, event)
-        return [each for each in found.values() if not each.is_removed and each.name not in _SEEDS]
+        return [each for each in found.values() if not each.is_removed and each.name not in BUILD_TOOLS]
 
     def environment(self) -> Misplaced | None:
         """A virtual environment whose Python is not there, or another."""

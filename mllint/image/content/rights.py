@@ -37,7 +37,8 @@ _MAKES_FILES = frozenset({"cp", "ln", "mkdir", "mv", "touch", "rm"})
 _CACHE_VARIABLE = regex(
     r"(?:HF|TRANSFORMERS|HUGGINGFACE|TORCH|SENTENCE_TRANSFORMERS|XDG|NLTK|KERAS|TFHUB|NUMBA)_\w+|HOME"
 )
-_HOME = regex(r"(?:/root|~|\$HOME|\$\{HOME\})(?=[/\s\"',:;]|$)[\w./-]*")
+ROOT_HOME = regex(r"(?:/root|~|\$HOME|\$\{HOME\})(?=[/\s\"',:;]|$)[\w./-]*")
+"""Paths of the home of root, as commands and settings write them."""
 _DOWNLOADS = regex(
     r"from_pretrained|snapshot_download|hf_hub_download|huggingface-cli|\bhf download|nltk|torch\.hub"
     r"|SentenceTransformer|pipeline\(|load_model|whisper|playwright|gdown|download_model|\.cache\b"
@@ -187,7 +188,7 @@ def _is_public(module: str) -> bool:
 
 def keeps_at_home(stage: Stage) -> bool:
     """Whether an instruction of the image speaks of root's home, other than to clean it up."""
-    return any(_HOME.search(text) for step in stage.steps_before(None) for text in _texts(step))
+    return any(ROOT_HOME.search(text) for step in stage.steps_before(None) for text in _texts(step))
 
 
 def _texts(step: Step) -> Iterator[str]:

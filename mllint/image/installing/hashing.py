@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.installing import indexed
-from mllint.image.installing.lists import BUILD_TOOLS
+from mllint.image.packages import BUILD_TOOLS
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources.requirements import Editable, Requirement

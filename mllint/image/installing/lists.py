@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image import python
 from mllint.image.installing import indexed
 from mllint.image.installing.fitting import place
+from mllint.image.packages import BUILD_TOOLS
 from mllint.patterns import regex
 from mllint.sources.requirements import Constraint, Empty, Include, Options, Requirement
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
     from mllint.sources.text import Source
 
-BUILD_TOOLS = frozenset({"pip", "setuptools", "wheel"})
-"""The newest of these is what people want, and the image does not run them."""
 ALONE = BUILD_TOOLS | {"uv"}
 """What needs nothing and limits nothing."""
 _FAMILIES = frozenset({"debian", "ubuntu", "alpine"})

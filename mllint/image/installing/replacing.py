@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.events import Distribution
 from mllint.image.installing import companions, indexed
 from mllint.image.installing.clashing import required
-from mllint.image.installing.lists import BUILD_TOOLS
 from mllint.image.installing.over_base import FRAMEWORKS
+from mllint.image.packages import BUILD_TOOLS
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Requirement, normalised
 

@@ -10,6 +10,7 @@ from mllint.image.installing.indexed import asked, is_public
 from mllint.image.installing.indexes import indexes
 from mllint.image.installing.torch import locked_build
 from mllint.image.names import common_name
+from mllint.image.published import CUDA_IMAGES, CUDA_TAG
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from mllint.image.packages import Install
     from mllint.image.stage import Stage
 
-_IMAGES = frozenset({"nvidia/cuda", "nvcr.io/nvidia/cuda"})
-_TAG = regex(r"(?P<version>\d+(?:\.\d+)+)-(?P<flavour>[a-z0-9-]+)-(?P<distro>[a-z]+[0-9.]+)")
 _OF_PYTORCH = regex(r"https?://download\.pytorch\.org/\S*")
 _SYSTEM_CUDA = regex(
     r"(?i)/cuda\b|\bcuda-[a-z]|CUDA_(?:HOME|PATH|ROOT|ARCH|BIN|INC|LIB)|CUDACXX|nvcc|cudnn|cublas|libcu(?:da|fft|rand|sol|spa)"
@@ -71,9 +70,9 @@ class CudaBase(NamedTuple):
 def cuda_base(stage: Stage) -> CudaBase | None:
     """The image of CUDA that a stage starts from; None for another one, or one whose tag is not known."""
     reference = stage.root.base.reference
-    if reference is None or common_name(reference) not in _IMAGES or not reference.tag:
+    if reference is None or common_name(reference) not in CUDA_IMAGES or not reference.tag:
         return None
-    match = _TAG.fullmatch(reference.tag)
+    match = CUDA_TAG.fullmatch(reference.tag)
     return CudaBase(match["version"], match["flavour"], match["distro"]) if match else None
 
 

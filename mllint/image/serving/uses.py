@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.findings import Location, Related
 from mllint.image import programs
 from mllint.image.paths import joined
-from mllint.image.service import PYTHON, file_of_image, interpreted, python_of_base
+from mllint.image.service import PYTHON, SHELL_SCRIPT, file_of_image, interpreted, python_of_base
 from mllint.image.shell.commands import Executed, argv, executed, from_argv, from_text
 from mllint.image.shell.scope import Scope
 from mllint.image.shell.unwrapping import POSIX_SHELLS
@@ -33,7 +33,6 @@ _BUILT_IN = frozenset(
     " unset wait".split()
 )
 """What a shell runs itself; some are keywords."""
-_SHEBANG = regex(rf"#!\s*\S*?(?:/env\s+)?\b(?:{'|'.join(sorted(POSIX_SHELLS))})\b")
 _PLAIN_NAME = regex(r"[\w./+-]+")
 
 
@@ -184,7 +183,7 @@ def _script(stage: Stage, each: Executed) -> Source | None:
         paths = [f"{folder}/{paths[0]}" for folder in stage.view.search(stage.end.env.get("PATH"))]
     for path in paths:
         source = file_of_image(stage, path)
-        if source is not None and (each.name in POSIX_SHELLS or _SHEBANG.match(source.text)):
+        if source is not None and (each.name in POSIX_SHELLS or SHELL_SCRIPT.match(source.text)):
             return source
     return None
 
