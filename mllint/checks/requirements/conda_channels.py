@@ -15,7 +15,10 @@ from mllint.sources.text import Source
 _ENDED = "pytorch"
 # What the channel was for.
 _PACKAGES = frozenset({"pytorch", "pytorch-cuda", "pytorch-mutex", "torchaudio", "torchvision"})
-_REPAIR = "take pytorch from the channel conda-forge, or torch by pip from https://download.pytorch.org/whl"
+_REPAIR = (
+    "take pytorch from the channel conda-forge, which needs no pytorch-cuda, or torch by pip from "
+    "https://download.pytorch.org/whl"
+)
 
 
 class _Asked(NamedTuple):

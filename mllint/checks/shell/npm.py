@@ -80,9 +80,17 @@ def unpinned_npm_package(stage: Stage) -> Iterator[Finding]:
             continue
         what = f"whatever release of {_listed(moving)} is newest on that day"
         message = f"{_how(call)} takes {what}: each build may get another one"
-        first = moving[0] if "@" not in moving[0][1:] else moving[0].rpartition("@")[0]
-        repair = f"name the release: {first}@VERSION, as npm view {first} version shows it"
-        yield Finding(Location(stage.build.source, each.span), message, repair)
+        is_meant = not call.is_global and all(_MOVING.search(name) for name in moving)
+        yield Finding(Location(stage.build.source, each.span), message, _named(moving), is_strict=is_meant)
+
+
+def _named(moving: list[str]) -> str:
+    if moving == ["npm@latest"]:
+        return "leave npm as the image has it, which fits its Node.js, or name the release: npm@VERSION"
+    names = [name if "@" not in name[1:] else name.rpartition("@")[0] for name in moving]
+    if len(names) == 1:
+        return f"name the release: {names[0]}@VERSION, as npm view {names[0]} version shows it"
+    return f"name each release: {' '.join(f'{name}@VERSION' for name in names)}, as npm view NAME version shows it"
 
 
 def _how(call: _Call) -> str:
