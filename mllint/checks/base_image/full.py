@@ -9,8 +9,8 @@ from mllint.checks.base_image.retagging import retagged
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.compiling import compiling, is_for_development, is_for_more, is_service
 from mllint.image.installing.downloads import requested
-from mllint.image.installing.fitting import misfit, place
-from mllint.image.installing.indexed import asked
+from mllint.image.installing.fitting import Place, misfit, place
+from mllint.image.installing.indexed import Asked, asked
 from mllint.image.installing.unbuilt import source_only
 from mllint.image.names import common_name, first_row
 from mllint.image.published import missing_tag
@@ -22,6 +22,7 @@ from mllint.sources.reference import Reference
 _FULL = regex(r"(?P<version>3(?:\.\d+){0,2})(?:-(?P<suite>stretch|buster|bullseye|bookworm|trixie))?")
 _WORD = regex(r"(?<![\w./-])[a-z][\w+-]*")
 _MOST = 3
+_BUILT_FOR = (3, 8)
 
 
 @check("ML111")
@@ -72,9 +73,15 @@ def _all_wheels(stage: Stage) -> bool:
             where = place(stage, install) if install.manager.language == "python" else None
             if where is None and install.manager.language == "python":
                 return False
-            if where and any(misfit(each, where) or source_only(each, where) for each in asked(stage, install)):
+            if where and any(_may_compile(each, where) for each in asked(stage, install)):
                 return False
     return True
+
+
+def _may_compile(each: Asked, where: Place) -> bool:
+    # The newest releases for a Python that few makers build for any more may have their source alone.
+    is_old = tuple(map(int, where.minor.split("."))) < _BUILT_FOR and each.version is None
+    return is_old or bool(misfit(each, where)) or bool(source_only(each, where))
 
 
 def _programs(stage: Stage, smaller: str) -> Iterator[str]:

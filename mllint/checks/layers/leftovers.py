@@ -17,7 +17,7 @@ def build_leftovers(stage: Stage) -> Iterator[Finding]:
         if found is None:
             continue
         source = "the clone" if found.is_cloned else "the source"
-        message = f"{source} in {found.folder} and all that was built there stay in this layer behind the install"
+        message = f"{source} in {found.folder} and all that was built there stay in the image after the install"
         if found.missed is not None:
             removal, path = found.missed
             line = stage.build.source.position(removal.span.start)[0]
@@ -27,5 +27,4 @@ def build_leftovers(stage: Stage) -> Iterator[Finding]:
         fix = Fix("unsafe", f"end the RUN with: {command}", (edit,)) if edit is not None else None
         where = Location(stage.build.source, found.install.span)
         repair = f"end this RUN with: && {command}, or build it in a builder stage"
-        # Whoever wrote an rm wants the folder gone.
-        yield Finding(where, message, repair, fix=fix, is_strict=found.missed is None)
+        yield Finding(where, message, repair, fix=fix)

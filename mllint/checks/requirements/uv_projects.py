@@ -37,7 +37,7 @@ def uv_dev_group_in_image(stage: Stage) -> Iterator[Finding]:
     final = stage.build.final
     is_kept = final is None or any(True for _ in uv_runs(final)) or found.name != "dev"
     fix = None if is_kept else _with_option(stage, calls, "--no-dev", "unsafe")
-    yield Finding(where, message, repair, fix=fix, is_strict=more < 0)
+    yield Finding(where, message, repair, fix=fix)
 
 
 def _with_option(stage: Stage, calls: list[Install], option: str, applicability: str) -> Fix | None:

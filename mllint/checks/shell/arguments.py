@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from mllint.checks import check
 from mllint.checks.moving import block
@@ -24,38 +25,44 @@ def unused_arg(build: Build) -> Iterator[Finding]:
         if each.wanted:
             yield _wanted(build, each, where)
             continue
-        message, repair = _told(build, each)
-        yield Finding(where, message, repair, fix=_removed(build, each), is_strict=True)
+        line = None if each.has_twin else _written_out(build, each)
+        message = _told(each)
+        repair = "remove it" if each.has_twin else "remove it, or use it where its value is written out"
+        if line is not None:
+            repair += f" in line {line}"
+        # Where the value is written out, the argument may have been meant for that place.
+        fix = _removed(build, each, "safe" if line is None else "unsafe")
+        # A build system may hand the same arguments to every file.
+        is_handed = "=" not in each.word.text and each.outside is None
+        yield Finding(where, message, repair, fix=fix, is_strict=is_handed)
 
 
-def _told(build: Build, each: Unused) -> tuple[str, str]:
-    """What is wrong with a declaration that nothing reads, and how to repair it."""
+def _told(each: Unused) -> str:
+    """What is wrong with a declaration that nothing reads."""
     passed = f"--build-arg {each.name} changes nothing"
     if each.outside is not None:
         declared, reads = each.outside
-        message = (
+        return (
             f"ARG {each.name} does nothing: nothing behind it in its stage reads it, and the FROM in line"
             f" {reads.start_line} reads that of line {declared.start_line}"
         )
-        return message, "remove it"
     if each.has_twin:
-        return f"ARG {each.name} does nothing: nothing behind it in its stage reads it", "remove it"
+        return f"ARG {each.name} does nothing: nothing behind it in its stage reads it"
     if each.is_global:
-        message = f"no FROM reads {each.name}, and no stage declares it: {passed}"
-    else:
-        cache = "" if each.is_sure else " but the cache of the RUNs that follow"
-        message = f"nothing behind ARG {each.name} reads it: {passed}{cache}"
-    line = _written_out(build, each)
-    place = f" in line {line}" if line else ""
-    return message, f"remove it, or use it where its value is written out{place}"
+        return f"no FROM reads {each.name}, and no stage declares it: {passed}"
+    if each.is_sure:
+        return f"nothing behind ARG {each.name} reads it: {passed}"
+    return f"nothing behind ARG {each.name} reads it: --build-arg {each.name} reaches no more than their environment"
 
 
 def _written_out(build: Build, each: Unused) -> int | None:
     """The first line below a declaration that holds its value as it stands."""
     value = each.word.text.partition("=")[2].strip("\"'")
-    if len(value) < _LEAST or value.isalpha():
+    if len(value) < _LEAST:
         return None
-    pattern = re.compile(rf"(?m)^(?!\s*#).*?(?<![\w.-]){re.escape(value)}(?![\w.-])")
+    # A word may stand anywhere by chance.
+    line = r"\s*(?i:FROM)\b.*?" if value.isalpha() else r"(?!\s*#).*?"
+    pattern = re.compile(rf"(?m)^{line}(?<![\w.-]){re.escape(value)}(?![\w.-])")
     found = pattern.search(build.source.text, build.source.line_span(each.instruction.end_line).end)
     return build.source.position(found.end())[0] if found is not None else None
 
@@ -90,7 +97,7 @@ def _with_comma(each: Unused) -> list[str]:
     return [name for name in names if any(re.search(rf"\$\{{?{re.escape(name)}\b", text) for text in texts)]
 
 
-def _removed(build: Build, each: Unused) -> Fix | None:
+def _removed(build: Build, each: Unused, applicability: Literal["safe", "unsafe"]) -> Fix | None:
     """The file without the declaration, and without a line that held nothing else."""
     instruction, source = each.instruction, build.source
     title = f"remove ARG {each.name}"
@@ -98,7 +105,7 @@ def _removed(build: Build, each: Unused) -> Fix | None:
         start = each.word.span.start
         while source.text[start - 1] in " \t":
             start -= 1
-        return Fix("safe", title, (delete(source, Span(start, each.word.span.end)),))
+        return Fix(applicability, title, (delete(source, Span(start, each.word.span.end)),))
     if instruction.comments:
         return None
     lines = block(build.dockerfile, instruction)
@@ -107,4 +114,4 @@ def _removed(build: Build, each: Unused) -> Fix | None:
         below = instruction.end_line + 1
         if any(other.start_line == below for other in build.dockerfile.instructions):
             lines = lines._replace(first=instruction.start_line)
-    return Fix("safe", title, (lines.removed(),))
+    return Fix(applicability, title, (lines.removed(),))

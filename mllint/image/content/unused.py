@@ -124,16 +124,18 @@ def _of_stage(stage: Stage, at: int, step: Step) -> Iterator[Unused]:
             inside = {id(each.instruction) for each in later} | {id(step.instruction)}
             outside = [each for each in stage.build.dockerfile.instructions if id(each) not in inside]
             yield Unused(
-                step.instruction, word, name, not runs, False, (), _says(outside, name), _outside(stage.build, name)
+                step.instruction, word, name, not runs, False, (), _says(outside, name), _outside(stage, name)
             )
 
 
-def _outside(build: Build, name: str) -> tuple[Instruction, Instruction] | None:
-    instructions = build.dockerfile.instructions
+def _outside(stage: Stage, name: str) -> tuple[Instruction, Instruction] | None:
+    instructions = stage.build.dockerfile.instructions
     froms = [each for each in instructions if each.keyword == "FROM"]
     above = [each for each in instructions if each.keyword == "ARG" and each.span.start < froms[0].span.start]
     declared = next((each for each in above if _says([each], name)), None)
-    reads = next((each for each in froms if _says([each], name)), None)
+    reading = [each for each in froms if _says([each], name)]
+    below = (each for each in reading if each.span.start > stage.instruction.span.start)
+    reads = next(below, next(iter(reading), None))
     return (declared, reads) if declared is not None and reads is not None else None
 
 

@@ -181,6 +181,12 @@ def uv_takes(work: Work, call: Install, minor: str) -> Sequence[Locked] | None:
     return _uv_chosen(work, call, lock, _uv_wanted(work, call, found), found, minor)
 
 
+def uv_locked(work: Work, call: Install) -> frozenset[str] | None:
+    """The names that the `uv.lock` of a call holds; None where it is not known."""
+    lock = _lock(work, call, "uv.lock")
+    return None if lock is None or lock.problems else frozenset(each.name for each in lock.packages)
+
+
 def uv_default_groups(work: Work, call: Install) -> tuple[Project, frozenset[str]] | None:
     """A project, and the groups of it that `uv sync` takes without being asked; None where it cannot be read."""
     found = Folder(work, call, _folder(call)).pyproject()

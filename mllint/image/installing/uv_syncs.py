@@ -60,9 +60,10 @@ def development(stage: Stage, call: Install) -> Group | None:
     if final is None or read is None or any(_MADE_FOR_THEM.search(name) for name in names):
         return None
     project, groups = read
+    held = locks.uv_locked(_work(stage, call.step), call)
     comes = any(isinstance(event, Distribution) and event.cause.step is call.step for event in final.view.behind())
     for name in sorted(groups & _FOR_DEVELOPERS) if comes else ():
-        packages = tuple(_asked(project, name))
+        packages = tuple(each for each in _asked(project, name) if held is None or each in held)
         if packages and not {each.executed.name for each in started(final)} & {*packages}:
             return Group(name, packages)
     return None
