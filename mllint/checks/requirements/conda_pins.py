@@ -17,6 +17,8 @@ _CONDAS = frozenset(
     {"conda", "mamba", "micromamba", "conda-libmamba-solver", "conda-build", "conda-lock", "conda-pack"}
 )
 _INSTALLERS = _CONDAS | BUILD_TOOLS | {"uv", "python"}
+
+_VARIABLE = regex(r"\$\w+|\$\{\w+\}")
 _NAME = regex(r"(?:(?P<channel>[\w./-]+)::)?(?P<name>[A-Za-z0-9_][\w.-]*)(?P<rest>.*)")
 # A channel of one release, as `nvidia/label/cuda-12.4.0`.
 _RELEASE = regex(r"\d+\.\d+")
@@ -28,6 +30,7 @@ _ELSEWHERE = {"pytorch": "torch", "pytorch-gpu": "torch", "pytorch-cpu": "torch"
 def unpinned_conda_install(stage: Stage) -> Iterator[Finding]:
     """A conda that takes whatever release is the newest."""
     is_wanted = stage in stage.build.needed or stage in choosable(stage.build)
+    asked: set[str] = set()
     for install in (each for step in stage.steps for each in step.installs) if is_wanted else ():
         if install.manager.name not in ("conda", "micromamba") or install.verb not in _VERBS:
             continue
@@ -36,12 +39,20 @@ def unpinned_conda_install(stage: Stage) -> Iterator[Finding]:
         everything = next((value for name, value in install.options if name in ("--all", "--update-all")), None)
         if install.verb == "update" and (everything or install.operands):
             yield _updating(stage, install, everything)
-        elif found := [word for word in install.operands if _is_open(install, word)]:
+        elif found := [word for word in install.operands if _is_open(install, word) and word.value not in asked]:
             names = [word.value.rpartition("::")[2] for word in found]
             is_great = any(_ELSEWHERE.get(name, name) in facts.by("ml_frameworks", "name") for name in names)
             repair = f"write the tested release: {names[0]}=<version>, or create the environment from a lock file"
             where = Location(stage.build.source, found[0].span)
-            yield Finding(where, listed(names), repair, severity=None if is_great else Severity.INFO)
+            severity = None if is_great else Severity.INFO
+            if not _is_link(stage):
+                yield Finding(where, listed(names), repair, severity=severity, is_strict=True)
+        asked.update(word.value for word in install.operands)
+
+
+def _is_link(stage: Stage) -> bool:
+    """Whether a stage stands on whatever image it is given: one of a chain, all of which are built anew together."""
+    return _VARIABLE.fullmatch(stage.root.instruction.words[0].text) is not None
 
 
 def _updating(stage: Stage, install: Install, everything: Word | None) -> Finding:
@@ -49,10 +60,12 @@ def _updating(stage: Stage, install: Install, everything: Word | None) -> Findin
     names = " ".join(word.text for word in install.operands)
     what = f"{tool} update {names or '--all'}"
     message = f"{what} takes the newest of the day{' of all that is installed' if not names else ''}"
-    repair = "leave it out, and install the tested releases from an image of a fixed tag"
+    repair = "leave it out: a base with a fixed tag has releases that were tested together"
     where = Location(stage.build.source, install.span)
     severity = None if everything else Severity.INFO
-    return Finding(where, f"{message}: the next build may hold other releases", repair, severity=severity)
+    message += ": the next build may hold other releases"
+    is_own = {word.value for word in install.operands} <= _CONDAS and not everything
+    return Finding(where, message, repair, severity=severity, is_strict=not is_own)
 
 
 def _is_open(install: Install, word: Word) -> bool:
