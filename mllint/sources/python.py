@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import ast
 import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from mllint.sources.python_scopes import Scopes
+from mllint.sources.python_values import NOWHERE, Place, Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mllint.sources.python_known import Known
+    from mllint.sources.python_scopes import Scope
     from mllint.sources.text import Source
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 class Call(NamedTuple):
-    """A call by a dotted name, imports resolved (`uvicorn.run`); literal keyword arguments with their values. What a
-    name stands for that the file binds once, to a literal at its top, counts as written in its place."""
+    """A call by a dotted name, imports resolved (`uvicorn.run`), with the values of its arguments as far as they are
+    known. A method of a path of `pathlib` is `pathlib.Path.open`, with the path as the first argument."""
 
     name: str
     line: int
     keywords: Mapping[str, object]
     argument: str | None
-    """The first argument, where that is a literal string."""
+    """The first argument, where that is a known text or path."""
     computed: frozenset[str] = frozenset()
-    """Keyword arguments whose values are not literal; "**" where a mapping gives any."""
+    """Keyword arguments whose values are not known; "**" where a mapping gives any."""
     positional: int = 0
     """How many arguments stand in front of the keywords."""
     second: object = None
-    """The second of them, where that is literal."""
+    """The second of them, where that is known."""
+    texts: frozenset[str] = frozenset()
+    """All texts and paths among its arguments."""
+    variables: Mapping[str, str] = _NONE
+    """The variables of the environment that nothing sets, whose defaults some of these texts are."""
 
 
 class Import(NamedTuple):
@@ -46,19 +61,24 @@ class Import(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A path that a call is given literally to read it."""
+    """A path that a call is given to read it."""
 
     function: str
     path: str
     line: int
+    variable: str = ""
+    """The variable of the environment whose default it is, and that nothing sets."""
 
 
-class Module(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Module:
     """A parsed module."""
 
+    tree: ast.Module
+    bindings: Mapping[str, str]
+    """The names that imports bind, with the dotted names that they stand for; without those of relative imports."""
     imports: frozenset[str]
     """Full dotted names of what is imported, anywhere in the file; without relative imports."""
-    calls: tuple[Call, ...]
     statements: tuple[Import, ...]
     """All imports in the order of their lines."""
     assigned: frozenset[str]
@@ -69,6 +89,22 @@ class Module(NamedTuple):
     """Names that imports bind outside of functions and classes; "*" where one takes all that a module has."""
     has_main_guard: bool
     """Whether something runs only `if __name__ == "__main__"`."""
+    place: Place = NOWHERE
+    """Where it runs; what it reads of its own path and of the environment is not known elsewhere."""
+
+    def at(self, place: Place) -> Module:
+        """The same module where it runs at a place."""
+        return replace(self, place=place)
+
+    @cached_property
+    def values(self) -> Values:
+        """What its expressions stand for."""
+        return Values(_scopes(self.tree), self.bindings, self.place)
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """Its calls by dotted names, in the order of `ast.walk`."""
+        return tuple(_calls(self.values))
 
     @property
     def packages(self) -> frozenset[str]:
@@ -81,12 +117,19 @@ class Module(NamedTuple):
         return self.assigned | self.functions | self.classes | self.imported
 
     @property
+    def handled(self) -> frozenset[str]:
+        """The paths that it writes, makes or asks for."""
+        asked = {call.argument for call in self.calls if call.name.rpartition(".")[2] in _ASKING or _writes(call)}
+        written = (call.texts for call in self.calls if call.name.rpartition(".")[2] in _WRITERS)
+        return frozenset(each for each in asked if each is not None).union(*written)
+
+    @cached_property
     def opened(self) -> tuple[Opened, ...]:
         """The paths, and names of models in a hub, that are read by calls known for that; without what it writes, makes
         or asks for first."""
-        known = {call.argument for call in self.calls if call.name.rpartition(".")[2] in _ASKING or _writes(call)}
+        known = self.handled
         return tuple(
-            Opened(call.name, path, call.line)
+            Opened(call.name, path, call.line, call.variables.get(path, ""))
             for call in self.calls
             if call.name.rpartition(".")[2] in _READERS and isinstance(path := _path(call), str) and path not in known
         )
@@ -115,6 +158,7 @@ _READERS = frozenset(
             "SentenceTransformer",
         ),
         *("pipeline", "YOLO", "load_state_dict", "CDLL", "imread", "safe_open", "load_file", "Llama"),
+        *("read_text", "read_bytes"),
     )
 )
 _PATH_KEYWORDS = (
@@ -128,7 +172,19 @@ _PATH_KEYWORDS = (
 )
 
 
-_ASKING = frozenset({"exists", "isfile", "isdir", "mkdir", "makedirs", "rmtree", "remove", "listdir", "load_dotenv"})
+_ASKING = frozenset(
+    "exists isfile isdir is_file is_dir mkdir makedirs rmtree remove unlink listdir scandir iterdir glob touch"
+    " write_text write_bytes load_dotenv".split()
+)
+# What brings a file to one of the paths that it is given.
+_WRITERS = frozenset(
+    "dump save save_model save_weights save_pretrained urlretrieve download download_file download_fileobj"
+    " download_to_filename download_url_to_file fget_object hf_hub_download snapshot_download copy copy2 copyfile"
+    " copytree move rename extractall unpack_archive to_csv to_json to_parquet to_pickle".split()
+)
+_OF_PATHS = frozenset(
+    "open read_text read_bytes exists is_file is_dir mkdir unlink iterdir glob touch write_text write_bytes".split()
+)
 
 
 def _writes(call: Call) -> bool:
@@ -140,6 +196,7 @@ def _path(call: Call) -> object:
     return call.argument or next((call.keywords[key] for key in _PATH_KEYWORDS if key in call.keywords), None)
 
 
+@lru_cache(maxsize=4)
 def tree_of(source: Source) -> ast.Module | None:
     """The syntax tree of a module; None where it is no Python that the running interpreter knows."""
     try:
@@ -160,8 +217,9 @@ def parse(source: Source) -> Module | None:
     statements = sorted(_imports(tree), key=lambda each: each.line)
     names = bindings(tree)
     return Module(
+        tree,
+        names,
         frozenset(each.name for each in statements if not each.level),
-        tuple(_calls(tree, names)),
         tuple(statements),
         frozenset(top.assigned),
         frozenset(top.functions),
@@ -185,46 +243,53 @@ def bindings(tree: ast.Module) -> dict[str, str]:
     return names
 
 
-def _calls(tree: ast.Module, names: Mapping[str, str]) -> Iterator[Call]:
-    constants = _constants(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (name := dotted(node.func)):
+@lru_cache(maxsize=128)
+def _scopes(tree: ast.Module) -> Scopes:
+    return Scopes(tree)
+
+
+def _calls(values: Values) -> Iterator[Call]:
+    for node, scope in values.scopes.calls:
+        name = dotted(node.func)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _OF_PATHS:
+            path = values.known(node.func.value, scope)
+            if path is not None and path.is_path:
+                yield _call(values, node, scope, f"pathlib.Path.{node.func.attr}", [path, *_given(values, node, scope)])
+                continue
+        if name is not None:
             head, dot, tail = name.partition(".")
-            values = {each.arg: _literal(each.value, constants) for each in node.keywords if each.arg}
-            keywords = {name: value.value for name, value in values.items() if value is not None}
-            given = [_literal(each, constants) for each in node.args[:2]]
-            first = given[0].value if given and given[0] is not None else None
-            second = given[1].value if len(given) > 1 and given[1] is not None else None
-            argument = first if isinstance(first, str) else None
-            computed = frozenset(each.arg or "**" for each in node.keywords if each.arg not in keywords)
-            full = names.get(head, head) + dot + tail
-            yield Call(full, node.lineno, keywords, argument, computed, len(node.args), second)
+            full = values.names.get(head, head) + dot + tail
+            whole = values.known(node, scope) if full == "pathlib.Path" else None
+            yield _call(values, node, scope, full, [whole] if whole is not None else _given(values, node, scope))
 
 
-def _literal(node: ast.expr, constants: Mapping[str, ast.Constant]) -> ast.Constant | None:
-    if isinstance(node, ast.Name):
-        return constants.get(node.id)
-    return node if isinstance(node, ast.Constant) else None
+def _given(values: Values, node: ast.Call, scope: Scope) -> list[Known | None]:
+    return [_known(values, each, scope) for each in node.args]
 
 
-def _constants(tree: ast.Module) -> dict[str, ast.Constant]:
-    """The literals that names stand for which the whole file binds but once."""
-    found: dict[str, ast.Constant] = {}
-    for node in tree.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        if isinstance(node, ast.AnnAssign):
-            target = node.target
-        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
-            found[target.id] = value
-    if found:
-        bound = [
-            node.arg if isinstance(node, ast.arg) else node.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-        ]
-        found = {name: value for name, value in found.items() if bound.count(name) == 1}
-    return found
+def _call(values: Values, node: ast.Call, scope: Scope, name: str, given: list[Known | None]) -> Call:
+    """A call by the name and the positional arguments that stand for what is written."""
+    named = {each.arg: _known(values, each.value, scope) for each in node.keywords if each.arg}
+    keywords = {key: found.value for key, found in named.items() if found is not None}
+    texts = {each.value: each for each in (*given, *named.values()) if each is not None and isinstance(each.value, str)}
+    one = given[0].value if given and given[0] is not None else None
+    return Call(
+        name,
+        node.lineno,
+        keywords,
+        one if isinstance(one, str) else None,
+        frozenset(each.arg or "**" for each in node.keywords if each.arg not in keywords),
+        len(given),
+        given[1].value if len(given) > 1 and given[1] is not None else None,
+        frozenset(texts),
+        {text: min(each.variables) for text, each in texts.items() if each.variables},
+    )
+
+
+def _known(values: Values, node: ast.expr, scope: Scope) -> Known | None:
+    found = values.known(node, scope)
+    # A variable that nothing sets yet is there to be set.
+    return found if found is None or found.value is not None or not found.variables else None
 
 
 def _imports(tree: ast.Module) -> Iterator[Import]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _MAX_CALLS = 50
+_SERVED = frozenset({"FastAPI", "Starlette"})
 _ENDS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _BRANCHES = (ast.If, ast.Try, ast.TryStar, ast.For, ast.AsyncFor, ast.While, ast.Match)
 
@@ -27,6 +28,8 @@ class Code:
     names: dict[str, str]
     functions: dict[str, FunctionNode]
     """Those at its top."""
+    constructors: dict[str, ast.FunctionDef]
+    """The `__init__` of classes at its top, by the name of the class."""
 
     def name(self, node: ast.expr | None) -> str:
         """The dotted name that an expression spells, imports resolved; empty where it spells none."""
@@ -45,7 +48,15 @@ def parse(source: Source) -> Code | None:
     tree = tree_of(source)
     if tree is None:
         return None
-    return Code(tree, bindings(tree), {node.name: node for node in tree.body if isinstance(node, FunctionNode)})
+    functions = {node.name: node for node in tree.body if isinstance(node, FunctionNode)}
+    constructors = {
+        node.name: each
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.decorator_list and not node.keywords
+        for each in node.body
+        if isinstance(each, ast.FunctionDef) and each.name == "__init__" and not each.decorator_list
+    }
+    return Code(tree, bindings(tree), functions, constructors)
 
 
 class _Run:
@@ -69,6 +80,8 @@ class _Run:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 yield node
                 yield from self._expressions([*node.decorator_list, *_signature(node, self.has_lazy_annotations)])
+                if any(map(_is_for_start, node.decorator_list)):
+                    yield from self.statements(node.body)
             case ast.ClassDef():
                 yield node
                 yield from self._expressions(
@@ -115,11 +128,23 @@ class _Run:
                     waiting += ast.iter_child_nodes(node)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 yield from self._call(node.func.id)
+            if isinstance(node, ast.Call) and self.code.name(node.func).rpartition(".")[2] in _SERVED:
+                yield from self._lifespan(node)
+
+    def _lifespan(self, made: ast.Call) -> Iterator[ast.AST]:
+        """What an application does before it takes requests: the function that it is given for that, up to `yield`."""
+        given = next((each.value for each in made.keywords if each.arg == "lifespan"), None)
+        called = self.code.functions.get(given.id) if isinstance(given, ast.Name) else None
+        body = called.body if called is not None and called.name not in self.called else []
+        if called is not None:
+            self.called.add(called.name)
+        at = next((index for index, node in enumerate(body) if _holds_yield(node)), 0)
+        yield from self.statements(body[:at])
 
     def _call(self, name: str) -> Iterator[ast.AST]:
-        called = self.code.functions.get(name)
+        called = self.code.functions.get(name) or self.code.constructors.get(name)
         is_new = name not in self.called and len(self.called) < _MAX_CALLS
-        if is_new and isinstance(called, ast.FunctionDef) and not _yields(called):
+        if is_new and isinstance(called, ast.FunctionDef) and not _holds_yield(called):
             self.called.add(name)
             yield from self.statements(called.body)
 
@@ -133,9 +158,17 @@ def _signature(node: FunctionNode, is_lazy: bool) -> Iterator[ast.expr]:
     yield from (each for each in annotations if each is not None and not is_lazy)
 
 
+def _is_for_start(decorator: ast.expr) -> bool:
+    """Whether it is `@app.on_event("startup")`."""
+    func = decorator.func if isinstance(decorator, ast.Call) and decorator.args else None
+    first = decorator.args[0] if isinstance(decorator, ast.Call) and func is not None else None
+    is_event = isinstance(func, ast.Attribute) and func.attr == "on_event"
+    return is_event and isinstance(first, ast.Constant) and first.value == "startup"
+
+
 def _may_return(node: ast.stmt) -> bool:
     return any(isinstance(each, ast.Return) for each in ast.walk(node))
 
 
-def _yields(node: FunctionNode) -> bool:
+def _holds_yield(node: ast.stmt) -> bool:
     return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node))

@@ -17,7 +17,7 @@ def hf_model_download_at_start(stage: Stage) -> Iterator[Finding]:
         more = f", and {others} more model{'s' if others > 1 else ''}" if others else ""
         message = (
             f"{first.says} {first.model}{more}, and no step of the build downloads that: each new container fetches it"
-            " from the Hub before it can work"
+            f" from the Hub {'when something first asks for it' if first.is_deferred else 'before it can work'}"
         )
         related = tuple(Related(each.place, f"loads {each.model}") for each in found if _is_elsewhere(stage, each))
         yield Finding(Location(*first.where), message, _repair(found), related)

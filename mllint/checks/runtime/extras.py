@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.checks.runtime import installed_fixes
-from mllint.findings import Finding, Location, Related, Severity
+from mllint.findings import Finding, Fix, Location, Related, Severity
+from mllint.image.installing.downloads import is_large
 from mllint.image.serving import extras
 from mllint.image.serving.extras import Need
 from mllint.image.stage import Stage
@@ -35,8 +36,15 @@ def _finding(stage: Stage, need: Need, message: str) -> Finding:
     return Finding(
         Location(stage.build.source, stage.process.instruction.span),
         f"{message}, and nothing installs that: {outcome}",
-        f"install {need.distribution}",
+        f"install {need.asks or need.distribution}",
         (Related(place, "it is needed here"),),
-        installed_fixes.required(stage, need.distribution, "safe"),
+        _fix(stage, need),
         None if need.is_at_start and need.is_verified else Severity.WARNING,
     )
+
+
+def _fix(stage: Stage, need: Need) -> Fix | None:
+    if need.asks:
+        return None
+    # Which build of a framework is wanted, nobody knows.
+    return installed_fixes.required(stage, need.distribution, "unsafe" if is_large(need.distribution) else "safe")

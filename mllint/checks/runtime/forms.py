@@ -53,7 +53,7 @@ def _left_in_front(stage: Stage, entrypoint: Step, command: Step, where: Locatio
         if "$" in command.instruction.rest.text:
             # In exec form, nothing would put in the value of a variable.
             repair = "write exec before the command"
-        yield Finding(where, message, repair, is_strict=True, severity=Severity.WARNING)
+        yield Finding(where, message, repair, severity=Severity.WARNING)
 
 
 def _dropped(stage: Stage, entrypoint: Step, where: Location) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mllint import edits
 from mllint.checks import check
 from mllint.findings import Finding, Fix, Location
-from mllint.image.serving import handlers, sources
+from mllint.image.serving import blocking, handlers, sources
 from mllint.image.serving.handlers import Doing, Handler
 from mllint.image.stage import Stage
 from mllint.sources.text import Span
@@ -18,7 +18,7 @@ _BOUND = re.compile(r"\b(?:asyncio|anyio|global|nonlocal|contextvars)\b")
 @check("ML332")
 def blocking_predict_in_async_route(stage: Stage) -> Iterator[Finding]:
     """A coroutine that calculates, so that nothing else is answered meanwhile."""
-    for doing in handlers.blocking(stage) if stage.is_final else ():
+    for doing in blocking.blocking(stage) if stage.is_final else ():
         name = doing.handler.node.name
         message = (
             f"async def {name} calls {doing.call}() in the event loop: until it returns the server answers nobody,"
@@ -56,6 +56,15 @@ def model_loaded_per_request(stage: Stage) -> Iterator[Finding]:
     for doing in handlers.loading(stage) if stage.is_final else ():
         message = f"{doing.handler.node.name}() calls {doing.call}(): every request loads the model again"
         yield Finding(_place(doing), message, "load it once, at the top of the module or in a lifespan handler")
+    found = handlers.reloaded(stage) if stage.is_final else None
+    if found is not None:
+        file, call = found
+        name = handlers.written(call.func)
+        message = (
+            f"{file.name} calls {name}() in no function with a cache: Streamlit loads the model at every interaction"
+        )
+        place = Location(file.source, file.source.line_span(call.lineno))
+        yield Finding(place, message, "load it in a function of its own with @st.cache_resource")
 
 
 @check("ML334")

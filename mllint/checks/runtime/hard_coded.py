@@ -19,6 +19,9 @@ _RELEASE = regex(r"(?:ubuntu|debian|ubi|rhel)-?\d|python-?3\.\d|py3\d")
 _MOST = 3
 # What is no virtual environment, nor one of conda.
 _SYSTEM = regex(r"/usr/(?:local/)?lib/|.*/\.local/|(?!/)")
+_CD = regex(r"\b(?:cd|pushd)\s+[\"']?$")
+# How far such a word is in front of the path, at most.
+_BEFORE = 20
 _MAJOR = regex(r"3(?!\.)")
 
 
@@ -29,8 +32,10 @@ def hard_coded_site_packages(stage: Stage) -> Iterator[Finding]:
     wrong = next((found for each in paths if (found := _wrong(stage, each)) is not None), None)
     if wrong is not None:
         yield wrong
-    elif paths:
-        yield _hard_coded(stage, paths)
+    elif paths and _moves(stage, paths[0]):
+        yield _left_behind(stage, paths)
+    else:
+        yield from _hard_coded(stage, paths)
 
 
 def _may_be_chosen(stage: Stage) -> bool:
@@ -90,45 +95,104 @@ def _with_minor(each: PythonPath, where: Location, minor: str) -> Fix:
     return Fix("unsafe", f"write python{minor}", (edit,))
 
 
-def _hard_coded(stage: Stage, paths: list[PythonPath]) -> Finding:
-    first = paths[0]
-    others = len({each.span for each in paths}) - 1
-    named = f"{first.path} and {others} more path{'s' if others > 1 else ''}" if others else first.path
+def _left_behind(stage: Stage, paths: list[PythonPath]) -> Finding:
+    first, named, others = paths[0], *_named(paths)
+    verb = "are" if others else "is"
+    message = f"{named} {verb} for Python {first.minor}, and {stage.root.base.text} follows a moving tag"
+    repair = "name the exact version in the tag of the base"
     where = Location(stage.build.source, first.span)
-    if _moves(stage, first):
-        verb = "are" if others else "is"
-        message = f"{named} {verb} for Python {first.minor}, and {stage.root.base.text} follows a moving tag"
-        repair = "name the exact version in the tag of the base"
-        return Finding(where, f"{message}: the next Python leaves nothing there", repair, severity=Severity.WARNING)
-    verb = "have" if others else "has"
-    message = f"{named} {verb} the version of Python written out: with another Python nothing is there"
-    places = dict.fromkeys(Location(stage.build.source, each.span) for each in paths[1:])
-    related = tuple(Related(place, "names one too") for place in [*places][:_MOST])
-    return Finding(where, message, _instead(stage, first), related, severity=Severity.INFO, is_strict=True)
+    return Finding(where, f"{message}: the next Python leaves nothing there", repair, severity=Severity.WARNING)
 
 
-def _instead(stage: Stage, each: PythonPath) -> str:
+def _hard_coded(stage: Stage, paths: list[PythonPath]) -> Iterator[Finding]:
+    """A finding for each kind of instruction, as each has a way of its own to do without the version."""
+    kinds: dict[str, list[PythonPath]] = {}
+    for each in paths:
+        keyword = each.step.instruction.keyword
+        # A cd to a folder that is not there ends the build, and so tells by itself.
+        if not _CD.search(stage.build.source.text[: each.span.start][-_BEFORE:]):
+            kinds.setdefault({"ADD": "COPY", "RUN": "RUN", "COPY": "COPY"}.get(keyword, "ENV"), []).append(each)
+    for group in kinds.values():
+        named, others = _named(group)
+        verb = "have" if others else "has"
+        message = f"{named} {verb} the version of Python written out: with another Python nothing is there"
+        places = dict.fromkeys(Location(stage.build.source, each.span) for each in group[1:])
+        related = tuple(Related(place, "names one too") for place in [*places][:_MOST])
+        where, repair = Location(stage.build.source, group[0].span), _instead(stage, group)
+        yield Finding(where, message, repair, related, severity=Severity.INFO, is_strict=True)
+
+
+def _named(paths: list[PythonPath]) -> tuple[str, int]:
+    """Paths in words, and the number of those that are not named."""
+    written = {each.step.instruction.source.slice(each.span).rstrip("/") for each in paths}
+    others = len(written) - 1
+    return (f"{paths[0].path} and {others} more path{'s' if others > 1 else ''}" if others else paths[0].path), others
+
+
+def _instead(stage: Stage, paths: list[PythonPath]) -> str:
     """What does without the version: only a RUN can ask Python."""
+    each = paths[0]
     instruction = each.step.instruction
     written = stage.build.source.slice(each.span)
+    known = {**each.step.before.env, **each.step.before.args}
+    name = next((name for name, value in known.items() if value == each.minor), None)
+    if name is not None and "build/lib." not in instruction.text:
+        return f"write python${{{name}}}, which is {each.minor} here"
     if instruction.keyword in ("COPY", "ADD"):
-        is_target = instruction.words[-1].span.start <= each.span.start
-        if written.endswith("-packages") and is_target and not _SYSTEM.match(each.path):
-            return "build a wheel and install it there: the environment knows its own folder"
-        if written.endswith("-packages") and each.step.copy is not None and each.step.copy.origin != "context":
-            return "install into a virtual environment at a path of your own, and copy that whole"
-        return "copy to a folder of your own, and from there in a RUN, which can ask Python for the place"
+        return _copied(stage, each)
     if instruction.keyword != "RUN":
-        key = next((pair.key.text for pair in instruction.pairs if pair.value.span.end > each.span.start), "")
-        if key == "PYTHONPATH" and written.endswith("-packages"):
-            return "leave it out where the Python of that folder runs, which looks there anyway"
-        return "name the version once, in an ARG for this and for what installs Python, or set it in the start script"
+        return _set(stage, paths)
+    prefix = re.split(r"/lib(?:64)?/", each.path)[0]
+    program = "python3" if _SYSTEM.match(each.path) else f"{prefix}/bin/python3"
     module = written.partition("-packages/")[2].partition("/")[0]
-    if module.isidentifier():
-        return f"ask the package where it is: python3 -c 'import {module}; print({module}.__path__[0])'"
+    # What a pip of the same RUN has removed can no longer be asked for.
+    if module.isidentifier() and "uninstall" not in instruction.text:
+        asked = f'u.find_spec("{module}").submodule_search_locations[0]'
+        return f"ask Python where the package is: {program} -c 'import importlib.util as u; print({asked})'"
     if "/.local/" in written:
         return "ask Python for the folder: python3 -m site --user-site"
-    return "ask Python for the folder: python3 -c 'import site; print(site.getsitepackages()[0])'"
+    if written.endswith("dist-packages") or "dist-packages/" in written:
+        return f"ask Python for the folder: {program} -c 'import site; print(site.getsitepackages()[0])'"
+    kind = "platlib" if "/lib64/" in written else "purelib"
+    return f"ask Python for the folder: {program} -c 'import sysconfig; print(sysconfig.get_path(\"{kind}\"))'"
+
+
+def _copied(stage: Stage, each: PythonPath) -> str:
+    written, instruction = stage.build.source.slice(each.span), each.step.instruction
+    is_target = instruction.words[-1].span.start <= each.span.start
+    if written.endswith("-packages") and is_target and not _SYSTEM.match(each.path):
+        return "build a wheel and install it there: the environment knows its own folder"
+    if written.endswith("-packages") and each.step.copy is not None and each.step.copy.origin != "context":
+        return "install into a virtual environment at a path of your own, and copy that whole"
+    return "copy to a folder of your own, and from there in a RUN, which can ask Python for the place"
+
+
+def _set(stage: Stage, paths: list[PythonPath]) -> str:
+    """What to do in an ENV or WORKDIR, which can ask nobody."""
+    texts = [stage.build.source.slice(each.span) for each in paths]
+    if all(_key(each) == "PYTHONPATH" for each in paths) and all(text.endswith("-packages") for text in texts):
+        return "leave it out where the Python of that folder runs, which looks there anyway"
+    if all(text.rstrip("/").endswith("/torch/share/cmake") for text in texts):
+        asked = "$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)')"
+        return f"set it in the RUN that compiles: CMAKE_PREFIX_PATH={asked}"
+    if _is_installed_by_version(stage, paths[0].minor):
+        return "name the version once, in an ARG for this and for what installs Python, or set it in the start script"
+    return "set it in the start script, which can ask Python for the folder"
+
+
+def _key(each: PythonPath) -> str | None:
+    """The variable that an ENV sets to a path."""
+    pairs = each.step.instruction.pairs if each.step.instruction.keyword == "ENV" else ()
+    return next((pair.key.text for pair in reversed(pairs) if pair.key.span.start < each.span.start), None)
+
+
+def _is_installed_by_version(stage: Stage, minor: str) -> bool:
+    """Whether the file installs or chooses that very Python, and not only headers for the one of a distribution."""
+    name = re.compile(rf"(?<!/lib/)(?<!/lib64/)\b(?:python|py|cp)[-=_: ]*{minor.replace('.', '[.]?')}(?!\d|-dev)")
+    instructions = (
+        each for one in stage.lineage for each in (one.instruction, *(step.instruction for step in one.steps))
+    )
+    return any(name.search(each.text) for each in instructions)
 
 
 def _moves(stage: Stage, each: PythonPath) -> bool:

@@ -90,7 +90,7 @@ def platform_route_missing(stage: Stage) -> Iterator[Finding]:
     if process is None or platform is None or server is None or "routes" not in platform.row:
         return
     texts = _application_texts(stage)
-    missing = [route for route in platform.row["routes"].split() if not any(route[1:] in text for text in texts)]
+    missing = [route for route in platform.row["routes"].split() if not any(_is_written(route, text) for text in texts)]
     if not texts or not missing or is_behind(stage, process, server):
         return
     message = f"{platform.title} asks for {' and '.join(missing)}, which the application does not answer: {_OUTCOME}"
@@ -100,6 +100,11 @@ def platform_route_missing(stage: Stage) -> Iterator[Finding]:
 
 
 _OUTCOME = "the endpoint never comes up"
+
+
+def _is_written(route: str, text: str) -> bool:
+    """Whether source names a path in a literal; a function of its name is none."""
+    return any(f"{begin}{route[1:]}{end}" in text for begin in "/\"'" for end in "/\"'")
 
 
 def _application_texts(stage: Stage) -> list[str]:

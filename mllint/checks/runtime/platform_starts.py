@@ -15,6 +15,7 @@ from mllint.image.service import Process, Server
 from mllint.image.serving import lookalikes, modules, ports
 from mllint.image.shell.commands import argv
 from mllint.image.stage import Stage
+from mllint.image.view import Node
 
 # An account that no image has: what it may do, every other may.
 _ANYBODY = "1000660000"
@@ -82,14 +83,38 @@ _WHO = {"any": "an arbitrary user", "1000": "user 1000", "own": "a user without 
 @check("ML363")
 def platform_entry_refused(stage: Stage) -> Iterator[Finding]:
     """An image that its platform starts in a way that it is not made for."""
-    platform = stage.build.platform if stage.is_final else None
-    process = stage.process if platform is not None else None
+    process = stage.process if stage.is_final else None
+    platform = stage.build.platform
+    if process is not None:
+        yield from _handler_alone(stage, process)
     if platform is None or process is None:
         return
     refused = _by_lambda(stage, platform, process) or _by_argument(stage, platform, process)
     if refused is not None:
         where = Location(stage.build.source, process.instruction.span)
         yield Finding(where, refused.message, refused.repair, told(stage, platform))
+
+
+def _handler_alone(stage: Stage, process: Process) -> Iterator[Finding]:
+    """A handler of AWS Lambda that CMD names on a base without the entry point that takes it."""
+    base, words = stage.root.base, stage.command
+    match = modules.HANDLER.fullmatch(words[0]) if words and len(words) == 1 else None
+    platform = stage.build.platform
+    is_taken = platform is not None and platform.command is not None
+    is_taken = is_taken or process.entrypoint is not None or bool(base.entrypoint) or not base.is_process_known
+    if match is None or is_taken or any(each.entrypoint or each.command for each in stage.build.services):
+        return
+    path = f"{stage.end.directory}/{match['module']}.py"
+    if not isinstance(stage.view.find(path), Node) or _has_program(stage, words[0]):
+        return
+    message = (
+        f"CMD names the handler {words[0]}, and {base.text} has no entry point that takes it: it is run as a program"
+    )
+    repair = (
+        'start from public.ecr.aws/lambda/python, or add awslambdaric and ENTRYPOINT ["python", "-m", "awslambdaric"]'
+    )
+    where = Location(stage.build.source, process.instruction.span)
+    yield Finding(where, f"{message} that is not there", repair, severity=Severity.WARNING)
 
 
 class _Refused(NamedTuple):

@@ -121,11 +121,18 @@ def _python(stage: Stage) -> str | None:
     started = process.all_commands if process else ()
     built = (each for step in reversed(stage.steps_before(None)) for each in step.commands)
     used = [each.words[0].value for each in (*started, *built)]
-    found = python.interpreter(stage.view, "python", path)
-    # Some images of operating systems have only the other name.
-    known = _PYTHONS if isinstance(found, Interpreter) and found.kind != "system" else _PYTHONS[::-1]
+    known = _PYTHONS if has_plain_name(stage) else _PYTHONS[::-1]
     names = dict.fromkeys((*(name for name in used if name in _PYTHONS), *known))
     return next((name for name in names if isinstance(programs.program(stage.view, name, path), Program)), None)
+
+
+def has_plain_name(stage: Stage) -> bool:
+    """Whether `python` is surely a name of the Python that the container finds. That of an operating system may have
+    only the name `python3`, and so may that of a base of which only pip was seen."""
+    found = python.interpreter(stage.view, "python", stage.end.env.get("PATH"))
+    if not isinstance(found, Interpreter) or found.kind == "system":
+        return False
+    return found.kind != "image" or "python" in stage.view.base.row or not isinstance(stage.view.base.python, Unknown)
 
 
 def _members(program: str, asked: Asked) -> str:
@@ -218,16 +225,16 @@ def asking_server(stage: Stage, instruction: Instruction) -> Fix | None:
 
 def _of_server(stage: Stage, process: Process, server: Server) -> str | None:
     """A test that asks a server whose port and path are known."""
-    path, name, port = routes.health(stage, server), _python(stage), _port(stage, server)
+    path, name, at = routes.health(stage, server), _python(stage), port(stage, server)
     if path is None or name is None or not _is_reached(server) or _awaits_options(stage, process, server):
         return None
-    url = f"'http://127.0.0.1:{port}{path}'"
-    if port.isdecimal():
+    url = f"'http://127.0.0.1:{at}{path}'"
+    if at.isdecimal():
         return f"[{_members(name, Asked(url, '4', True))}]"
-    return f'{name} -c "{asking.code(Asked(url, "4", True))}"' if _is_set(stage, server, port) else None
+    return f'{name} -c "{asking.code(Asked(url, "4", True))}"' if _is_set(stage, server, at) else None
 
 
-def _port(stage: Stage, server: Server) -> str:
+def port(stage: Stage, server: Server) -> str:
     """The port as the health check has it: with the variable that the server takes it from, where platforms or the
     file set that one."""
     name = server.launch.row.get("port_env")

@@ -47,7 +47,7 @@ def healthcheck_path_not_served(stage: Stage) -> Iterator[Finding]:
 def _is_unserved(known: Application, asked: Asked) -> bool:
     methods = _methods(known, asked)
     # A path that the source names in another way may be answered in one.
-    is_named = not methods and any(f"{mark}{asked.path}{mark}" in known.source.text for mark in "\"'")
+    is_named = not methods and asked.path in known.named
     return not is_named and "GET" not in methods
 
 
@@ -62,11 +62,13 @@ def _unserved(stage: Stage, each: Probe, known: Application, asked: Asked) -> Fi
     answers = f"answers only {methods} there (405)" if methods else "has no such route (404)"
     message = f"{each.who} asks {asked.path}, but {name} {answers}: the container will never be healthy"
     path = routes.health(stage, stage.server) if stage.server is not None else None
+    is_open = path is not None
+    path = path or routes.likeliest([each.path for each in known.routes if each.is_plain])
     repair = f"ask {path}" if path is not None else f"add the route to {name}, or ask one that it has"
     related = (Related(Location(known.source, known.source.line_span(known.line)), "the application is made here"),)
     fix = None
     if path is not None and asked.place.source.slice(asked.place.span) == asked.path:
-        fix = Fix("safe", repair, (replace(asked.place.source, asked.place.span, path),))
+        fix = Fix("safe" if is_open else "unsafe", repair, (replace(asked.place.source, asked.place.span, path),))
     return Finding(asked.place, message, repair, related, fix)
 
 

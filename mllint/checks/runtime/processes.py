@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from mllint.checks import check
 from mllint.checks.runtime.command_fixes import INITS
 from mllint.edits import insert, replace
-from mllint.findings import Finding, Fix, Location, Related
+from mllint.findings import Finding, Fix, Location, Related, Severity
+from mllint.image.names import is_public
 from mllint.image.service import PYTHON, Process, Server
 from mllint.image.serving import announced, listening, workers
 from mllint.image.serving.workers import Load
@@ -24,6 +25,8 @@ _PARALLEL = frozenset(
 )
 # Signals that a process cannot catch.
 _DEAF = dict.fromkeys(("KILL", "9"), "kills at once") | dict.fromkeys(("STOP", "19"), "halts it, and a kill follows")
+# What an entry point that starts its words starts without any.
+_ALONE = {"nvidia_entrypoint.sh": ["bash"]}
 _HAS_TERMINAL = regex(r"(?m)^\s*(?:tty|stdin_open):\s*(?:true|yes|on)\b")
 
 
@@ -162,30 +165,37 @@ def server_does_nothing(stage: Stage) -> Iterator[Finding]:
         return
     if any(_HAS_TERMINAL.search(each.source.text) for each in services):
         return
-    program = _idle(stage)
     found = announced.ports(stage)
-    if program is None or not found:
+    if found:
+        ports = " or ".join(dict.fromkeys(str(port) for port, _ in found))
+        yield from _unserved(stage, Location(stage.build.source, found[0][1]), ports)
+
+
+def _unserved(stage: Stage, where: Location, ports: str) -> Iterator[Finding]:
+    # Who writes CMD ["bash"] makes a place to work in.
+    if stage.step_of(stage.end.command) is not None or stage.step_of(stage.end.entrypoint) is not None:
         return
-    ports = " or ".join(dict.fromkeys(str(port) for port, _ in found))
-    message = (
-        f"nothing serves port {ports}: no CMD or ENTRYPOINT is set, and the image starts {program}, which ends at once"
-        " without a terminal"
-    )
-    yield Finding(
-        Location(stage.build.source, found[0][1]), message, "add a CMD that starts the server, or drop EXPOSE"
-    )
+    base, program = stage.root.base, _idle(stage)
+    if program is not None:
+        message = (
+            f"nothing serves port {ports}: no CMD or ENTRYPOINT is set, and the image starts {program}, which ends at"
+            " once without a terminal"
+        )
+        yield Finding(where, message, "add a CMD that starts the server, or drop EXPOSE")
+    elif not base.is_process_known and base.reference is not None and is_public(base.reference):
+        message = f"no CMD or ENTRYPOINT: {base.text} alone decides whether anything serves port {ports}"
+        repair = "add a CMD that starts the server, or drop EXPOSE"
+        yield Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
 
 
 def _idle(stage: Stage) -> str | None:
     """The shell or interpreter that is all an image starts; None where it starts anything else or nobody knows."""
-    end, base = stage.end, stage.root.base
-    # Who writes CMD ["bash"] makes a place to work in.
-    is_own = stage.step_of(end.command) is not None or stage.step_of(end.entrypoint) is not None
-    if is_own or not base.is_process_known:
+    base = stage.root.base
+    if not base.is_process_known:
         return None
     words = [word for word in (*stage.entrypoint, *stage.command) if word not in ("--", "-g")]
     while words and posixpath.basename(words[0]) in INITS:
-        words = words[1:]
+        words = words[1:] or _ALONE.get(posixpath.basename(words[0]), [])
     if len(words) != 1 or base.server_command or base.server_entrypoint:
         return None
     name = posixpath.basename(words[0])

@@ -25,6 +25,8 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
     process, server = stage.process, stage.server
     if process is None or any(each.healthcheck is not None for each in build.services):
         return
+    if announced.is_to_build_from(stage, process) or (server is not None and announced.is_grpc_alone(stage, server)):
+        return
     if build.platform is not None and build.platform.has_own_probes:
         # What decides there is a probe of the platform; HEALTHCHECK is not read.
         return
@@ -33,16 +35,19 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
         yield from _announced(stage, announced.by(stage, process), where)
     elif not server.is_notebook:
         message = f"{server.name} serves without a HEALTHCHECK: {_BLIND}"
-        is_strict = announced.is_for_kubernetes(stage) or announced.is_for_tests(stage)
+        is_strict = announced.is_for_kubernetes(stage) or announced.is_out_of_use(stage)
         repair = probe_texts.asked(stage, server)
         yield Finding(where, message, repair, fix=probe_fixes.added(stage, process, server), is_strict=is_strict)
 
 
 def _announced(stage: Stage, found: Announced | None, where: Location) -> Iterator[Finding]:
-    """What a program of the project listens with is not known, but EXPOSE says that it does."""
+    """What a program of the project listens with is not known, but EXPOSE or its imports say that it does."""
     if found is not None:
-        message = f"{found.program} serves port {found.port} without a HEALTHCHECK: {_BLIND}"
-        is_strict = not found.is_python or announced.is_for_kubernetes(stage)
+        what = f" and exposes port {found.port}"
+        if found.port is None:
+            what = f", a server by its import of {found.framework},"
+        message = f"the image starts {found.program}{what} without a HEALTHCHECK: {_BLIND}"
+        is_strict = announced.is_for_kubernetes(stage) or announced.is_out_of_use(stage)
         yield Finding(where, message, probe_texts.announced(stage, found), is_strict=is_strict)
 
 

@@ -109,7 +109,9 @@ def is_behind(stage: Stage, process: Process, server: Server) -> bool:
 
 def _is_replaced(stage: Stage, is_for_use: bool = False) -> bool:
     """Whether compose starts something else; perhaps other than for development and tests."""
-    services = (each for each in stage.build.services if not (is_for_use and _is_trial(each)))
+    if not is_for_use:
+        return composed.replaces_process(stage)
+    services = (each for each in stage.build.services if not _is_trial(each))
     return any(each.command is not None or each.entrypoint is not None for each in services)
 
 

@@ -3,9 +3,11 @@
 import posixpath
 from collections.abc import Iterator
 
+from mllint import facts
 from mllint.checks import check
 from mllint.findings import Finding, Location
 from mllint.image.service import PYTHON, Process
+from mllint.image.serving import modules
 from mllint.image.shell.commands import Executed
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage, Step
@@ -30,7 +32,9 @@ def _doubled(stage: Stage, process: Process) -> Iterator[Finding]:
     if process.entrypoint is not None or not base.server_entrypoint or command is None or not stage.command:
         return
     server, first = base.server_entrypoint[0], posixpath.basename(stage.command[0])
-    if first != server and first not in POSIX_SHELLS and not PYTHON.fullmatch(first):
+    rows = (row for row in facts.rows("servers") if modules.runs_applications(row["server"]))
+    known = {row["program"] for row in rows if "program" in row}
+    if first not in known | {server} | POSIX_SHELLS and not PYTHON.fullmatch(first):
         return
     starts = " ".join(base.server_entrypoint)
     form = f"CMD begins with {first}" if command.instruction.is_exec_form else "CMD in shell form begins with a shell"

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from mllint.checks import check, placing
 from mllint.checks.runtime import module_fixes, script_fixes
-from mllint.findings import Finding, Fix, Location, Related
+from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image import service
 from mllint.image.copies import relative
 from mllint.image.service import PYTHON
 from mllint.image.serving import entry_scripts, lookalikes, modules
 from mllint.image.serving.entry_scripts import Start
 from mllint.image.serving.modules import Target
+from mllint.image.serving.uncopied import uncopied
 from mllint.image.stage import Stage
 from mllint.sources import python
 
@@ -30,19 +31,42 @@ def server_module_not_found(stage: Stage) -> Iterator[Finding]:
     """The process asks for a Python file or module that the image does not have."""
     process = stage.process if stage.is_final else None
     for target in modules.targets(stage, process) if process is not None else ():
+        assert process is not None
+        where = Location(stage.build.source, process.instruction.span)
+        volume = _volume(stage, target)
+        if volume is not None:
+            yield from _left_to_volume(stage, target, volume, where)
+            continue
         said = None if _is_composed(stage, target) else _unstartable(stage, target)
-        if process is not None and said is not None:
+        if said is not None:
             message, repair = said
             is_own = target.place.source is stage.build.source
             started = () if is_own else (Related(target.place, "it is started here"),)
             fix = module_fixes.renamed(stage, target, _meant(stage, target))
-            yield Finding(Location(stage.build.source, process.instruction.span), message, repair, started, fix)
+            yield Finding(where, message, repair, started, fix)
             return
+
+
+def _left_to_volume(stage: Stage, target: Target, volume: str, where: Location) -> Iterator[Finding]:
+    """A file that no COPY brings, in a folder that the Dockerfile leaves to whoever mounts one."""
+    said, near = _absence(stage, target), lookalikes.named(stage, target.wanted)
+    if said is not None and near is not None and not near.is_in_image:
+        message = f"{said[0].removesuffix(_ENDS)}it starts only where a mount at VOLUME {volume} brings it"
+        yield Finding(where, message, said[1], severity=Severity.WARNING, is_strict=True)
 
 
 def _unstartable(stage: Stage, target: Target) -> tuple[str, str] | None:
     """What keeps a file or module from being started: the message, and what to write instead."""
-    return _absence(stage, target) or _unbound(stage, target) or _homeless(stage, target)
+    return _absence(stage, target) or _unbound(stage, target) or _homeless(stage, target) or _alone(stage)
+
+
+def _volume(stage: Stage, target: Target) -> str | None:
+    """The volume of the Dockerfile in which a file is looked for, where no compose says what it holds."""
+    folders = {target.executed.directory, *target.folders}
+    if stage.build.services or target.by == modules.LAMBDA or len(folders) > 1:
+        return None
+    volumes = [setting.value for setting in stage.end.volumes if isinstance(setting.value, str)]
+    return next((each for each in volumes for folder in folders if folder == each.rstrip("/")), None)
 
 
 def _is_composed(stage: Stage, target: Target) -> bool:
@@ -66,7 +90,7 @@ def _absence(stage: Stage, target: Target) -> tuple[str, str] | None:
         where = " or ".join(folders)
         missing = f"{target.by} asks for the module {target.module}, which is not below {where} in the image"
     if not is_there:
-        return f"{missing}: {_ENDS}", f"copy {path} of the build context there"
+        return f"{missing}: {_ENDS}", f"copy {path} of the build context there, with what it needs beside it"
     inside = next((found for folder in folders if (found := relative(path, folder))), None)
     repair = f"set WORKDIR or PYTHONPATH so that it finds {path}"
     if target.path:
@@ -107,6 +131,15 @@ def _homeless(stage: Stage, target: Target) -> tuple[str, str] | None:
     name = source.path.rpartition("/")[2]
     message = f"{what} outside of a package, and line {line} of {name} imports from its package"
     return f"{message}: {_ENDS}", "start it as a module of its package from the folder above, or import without the dot"
+
+
+def _alone(stage: Stage) -> tuple[str, str] | None:
+    """Of source that is copied without a module that it imports, in the same way."""
+    found = uncopied(stage)
+    if found is None:
+        return None
+    message = f"{found.file.name}:{found.line} imports {found.module}, and the image has no {found.place}"
+    return f"{message}: {_ENDS}", f"copy {found.path} of the build context there"
 
 
 @check("ML309")

@@ -20,12 +20,16 @@ def model_file_not_copied(stage: Stage) -> Iterator[Finding]:
         place = Location(each.file.source, each.file.source.line_span(each.line))
         yield Finding(
             Location(stage.build.source, stage.process.instruction.span),
-            f"{each.file.name}:{each.line} reads {each.path}, {what}: {outcome}",
+            f"{each.file.name}:{each.line} reads {each.path}{_by_default(each)}, {what}: {outcome}",
             repair,
             (Related(place, "it is read here"),),
             _copied(stage, each),
-            None if each.is_at_start else Severity.WARNING,
+            None if each.is_at_start and not each.variable else Severity.WARNING,
         )
+
+
+def _by_default(each: Unread) -> str:
+    return f", the default of {each.variable}" if each.variable else ""
 
 
 def _told(each: Unread) -> tuple[str, str]:
@@ -34,7 +38,8 @@ def _told(each: Unread) -> tuple[str, str]:
         what = "a path of another machine that the image does not have"
         return what, "copy it into the image, and read it by its place there"
     if each.is_in_image:
-        return f"and the image has it as {each.near} only", f"read {each.near}, or set WORKDIR so that the path fits"
+        way = "copy it to where it is looked for" if each.path.startswith("/") else "set WORKDIR so that the path fits"
+        return f"and the image has it as {each.near} only", f"read {each.near}, or {way}"
     return "which no COPY brings into the image", f"copy {each.near} of the build context there"
 
 

@@ -39,6 +39,8 @@ class Late(NamedTuple):
     """The folder that it is kept in, as a repair names it."""
     is_alone: bool
     """Whether the service surely asks the Hub for nothing else than these models."""
+    is_deferred: bool = False
+    """Whether it is loaded when something asks for it, and not as the container starts."""
 
 
 def late(stage: Stage) -> list[Late]:
@@ -52,7 +54,8 @@ def late(stage: Stage) -> list[Late]:
         cache = hub_cache(stage, each.folder)
         if each.model not in found and not each.is_apart and not is_filled(stage, each.model, cache):
             says = f"{each.where} loads"
-            found[each.model] = Late(each.model, says, where, each.place, _shown(cache), not hub.asks_for_more(stage))
+            is_alone = not hub.asks_for_more(stage)
+            found[each.model] = Late(each.model, says, where, each.place, _shown(cache), is_alone, each.is_deferred)
     return [*found.values(), *_of_server(stage)]
 
 

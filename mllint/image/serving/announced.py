@@ -1,19 +1,20 @@
-"""Programs of a project that a container starts and that EXPOSE calls servers, though nobody knows what they serve
-with."""
+"""Programs of a project that a container starts and that EXPOSE or their imports call servers, though nobody knows how
+they serve."""
 
 from __future__ import annotations
 
 import posixpath
 from typing import TYPE_CHECKING, NamedTuple
 
-from mllint.image.service import PYTHON, interpreted
+from mllint.image.service import PYTHON, interpreted, source_of
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown
 from mllint.image.view import Node
 from mllint.patterns import regex
+from mllint.sources import python
 
 if TYPE_CHECKING:
-    from mllint.image.service import Process
+    from mllint.image.service import Process, Server
     from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage
     from mllint.sources.text import Span
@@ -28,8 +29,15 @@ _SCRIPT = regex(r"[\w./-]+\.(?:sh|bash)")
 _OWN_USE = regex(r"(?i)(?:^|[./_-])(?:dev|devel|develop|development|debug|local|tests?|testing|bench\w*)(?:$|[./_-])")
 # The port of TensorFlow Serving that answers HTTP; the other one is for gRPC.
 _REST = regex(r"\btensorflow_model_server\b[^&|;]*--rest_api_port[= ](\d+)")
-_TESTS = regex(r"(?i)(?:^|[./_-])(?:tests?|testing)(?:$|[./_-])")
+# What Python imports to serve HTTP; the names of packages that have clients too.
+_FRAMEWORKS = (
+    "fastapi flask starlette uvicorn gradio sanic quart litestar bottle falcon dash aiohttp.web comps.MicroService"
+    " comps.register_microservice"
+).split()
+_ASIDE_OF_USE = regex(r"(?i)(?:^|[./_-])(?:tests?|testing|archived?|deprecated|legacy)(?:$|[./_-])")
 _KUBERNETES = regex(r"(?i)(?:^|[./_-])(?:helm|charts?|k8s|kubernetes|kustomize)(?:$|[./_-])")
+# One of several for as many releases of Python.
+_VARIANT = regex(r"(?i)python[23]\.?\d+[\w.-]*\.dockerfile|dockerfile[._-]python[23]\.?\d+[\w.-]*")
 _PLATFORM = regex(r"(?i)sagemaker|azureml|kserve")
 
 
@@ -37,9 +45,12 @@ class Announced(NamedTuple):
     """A program, and the port that it is to serve."""
 
     program: str
-    port: int
+    port: int | None
+    """None where only its imports call it a server."""
     is_python: bool
     """Whether it is Python of the project, and no script that may start anything."""
+    framework: str = ""
+    """What it imports to serve with, where it names no port."""
     is_tensorflow: bool = False
     """Whether the file has it start TensorFlow Serving."""
 
@@ -53,12 +64,27 @@ def by(stage: Stage, process: Process) -> Announced | None:
     aside = frozenset() if is_python else _PERHAPS_ASIDE
     port = next((port for port, _ in ports(stage) if port not in aside), None)
     is_shell = process.commands[-1].name in POSIX_SHELLS and len(process.commands[-1].words) == 1
-    if not name or port is None or is_shell or any(each.search(name) for each in (_JOB, _OWN_USE, _PLATFORM)):
+    if not name or is_shell or any(each.search(name) for each in (_JOB, _OWN_USE, _PLATFORM)):
         return None
+    if port is None:
+        return _importing(stage, process)
     rest = _REST.search(stage.build.source.text)
     if rest is not None and any(rest[1] == str(other) for other, _ in ports(stage)):
         return Announced(name, int(rest[1]), is_python, is_tensorflow=True)
     return Announced(name, port, is_python)
+
+
+def _importing(stage: Stage, process: Process) -> Announced | None:
+    """The Python of the project that imports what one serves HTTP with."""
+    for each in reversed(process.all_commands):
+        name, is_python = _own(each)
+        source = source_of(stage, each) if name and is_python and each.is_certain else None
+        module = stage.build.context.inputs.parsed(source, python.parse) if source is not None else None
+        known = {*module.packages, *module.imports} if module is not None else set()
+        framework = next((found for found in _FRAMEWORKS if found in known), None)
+        if framework is not None:
+            return Announced(name, None, True, framework.partition(".")[0])
+    return None
 
 
 def is_for_kubernetes(stage: Stage) -> bool:
@@ -66,16 +92,36 @@ def is_for_kubernetes(stage: Stage) -> bool:
     return _KUBERNETES.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:])) is not None
 
 
-def is_for_tests(stage: Stage) -> bool:
-    """Whether the folder of the Dockerfile says that the image is there for tests."""
-    return _TESTS.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:-1])) is not None
+def is_out_of_use(stage: Stage) -> bool:
+    """Whether the folder of the Dockerfile says that the image is there for tests, or for those who have it already, or
+    its names say that it is for those who work on it."""
+    parts = stage.build.source.path.rsplit("/", 6)[-6:]
+    return _ASIDE_OF_USE.search("/".join(parts[:-1])) is not None or _is_for_own_use(stage)
+
+
+def _is_for_own_use(stage: Stage) -> bool:
+    names = [*stage.build.source.path.rsplit("/", 6)[-6:], stage.name or ""]
+    return _OWN_USE.search("/".join(names)) is not None
+
+
+def is_to_build_from(stage: Stage, process: Process) -> bool:
+    """Whether others put their application into the image: all of its process is its base's, and its file is named for
+    the release of Python that it is a variant for."""
+    is_own = process.step is not None or any(each.instruction is not None for each in stage.end.exposed)
+    return not is_own and _VARIANT.fullmatch(stage.build.source.path.rpartition("/")[2]) is not None
+
+
+def is_grpc_alone(stage: Stage, server: Server) -> bool:
+    """Whether nothing in the file or the entry script has a server answer HTTP that otherwise does not."""
+    option = server.launch.row.get("http_option")
+    texts = (stage.build.source.text, server.launch.source.text)
+    return option is not None and not any(option.lstrip("-") in text for text in texts)
 
 
 def is_elsewhere(stage: Stage) -> bool:
     """Whether nobody serves others with the image, as names say, or a platform starts it in a way of its own."""
     source = stage.build.source
-    names = [*source.path.rsplit("/", 6)[-6:], stage.name or ""]
-    if _OWN_USE.search("/".join(names)) or stage.build.platform is not None:
+    if _is_for_own_use(stage) or stage.build.platform is not None:
         return True
     return _PLATFORM.search(source.path) is not None or _PLATFORM.search(source.text) is not None
 

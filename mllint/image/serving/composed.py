@@ -33,6 +33,14 @@ class Composed(NamedTuple):
         return told if all(each.port.isdecimal() for each in told) else ()
 
 
+def replaces_process(stage: Stage) -> bool:
+    """Whether compose starts something else than the process of the image wherever it starts that. What a file adds to
+    the service of another goes for both."""
+    services = stage.build.services
+    replaced = {each.name for each in services if each.command is not None or each.entrypoint is not None}
+    return bool(replaced) and all(each.name in replaced or each.is_extension for each in services)
+
+
 def servers(stage: Stage) -> Iterator[Composed]:
     """Those of an image whose address and port no variable of the service and no other service in front changes."""
     for service in stage.build.services:

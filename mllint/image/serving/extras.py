@@ -7,8 +7,9 @@ import ast
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
+from mllint.image import distributions
 from mllint.image.models import served
-from mllint.image.serving import absence, sources
+from mllint.image.serving import absence, composed, sources
 from mllint.sources.python import catches_import_errors, dotted
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ class Need(NamedTuple):
     is_at_start: bool
     """Whether it surely does so when the container starts."""
     is_verified: bool
+    asks: str = ""
+    """The extra that brings it; empty for what is asked for by its own name."""
 
 
 def runs(stage: Stage) -> Served | None:
     """What the container starts with Python, where nothing else in the repository says that it starts otherwise."""
-    if _installs_at_start(stage) or any(
-        each.command is not None or each.entrypoint is not None for each in stage.build.services
-    ):
+    if _installs_at_start(stage) or composed.replaces_process(stage):
         return None
     return served.served(stage)
 
@@ -74,17 +75,30 @@ def forms(stage: Stage) -> Need | None:
         started = file.started
         for node in ast.walk(file.code.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_route(node):
-                named = _form(file.code, node)
+                declared = _form(file.code, node)
+                named = declared or _asked_form(node)
                 found = missing(service, (MULTIPART,)) if named else None
                 if named and found is not None:
-                    fails = "importing it ends in RuntimeError"
-                    return Need(file, node.lineno, named, MULTIPART, fails, node in started, found.is_verified)
+                    fails = "importing it ends in RuntimeError" if declared else "the call ends in AssertionError"
+                    is_at_start = bool(declared) and node in started
+                    return Need(file, node.lineno, named, MULTIPART, fails, is_at_start, found.is_verified)
     return None
 
 
 def _is_route(node: FunctionNode) -> bool:
     calls = [each.func for each in node.decorator_list if isinstance(each, ast.Call)]
     return any(isinstance(each, ast.Attribute) and each.attr in _ROUTES for each in calls)
+
+
+def _asked_form(node: FunctionNode) -> str:
+    """The call by which a route reads the form of a request itself; empty where it does not."""
+    requests = {each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+    for each in ast.walk(node):
+        call = each.value if isinstance(each, ast.Await) else None
+        name = dotted(call.func) if isinstance(call, ast.Call) else None
+        if name is not None and name.endswith(".form") and name.removesuffix(".form") in requests:
+            return f"{name}()"
+    return ""
 
 
 def _form(code: Code, node: FunctionNode) -> str:
@@ -109,20 +123,35 @@ def needs(stage: Stage) -> Iterator[Need]:
         rows = [row for row in facts.rows("implied_extras") if _is_imported(row["of"].split(), packages)]
         if not rows or service is None:
             continue
-        found = [(node, row) for node in _unguarded(file.code.tree) for row in rows if _uses(file.code, node, row)]
+        found = [(node, row) for node in _unguarded(file.code.tree) for row in rows if _uses(file, node, row)]
         for node, row in sorted(found, key=lambda each: (each[0] not in started, getattr(each[0], "lineno", 0))):
             names = tuple(row["needs"].split())
             absent = None if names[0] in seen or not _is_below(service, row) else missing(service, names)
             seen.add(names[0])
-            if absent is not None:
+            if absent is not None and not _is_missing_itself(service, row):
                 is_sure = absent.is_verified and row["status"] == "verified"
                 is_at_start = node in started and "later" not in row
                 named = row.get("named", row["use"])
-                yield Need(file, getattr(node, "lineno", 1), named, names[0], row["fails"], is_at_start, is_sure)
+                yield Need(
+                    file,
+                    getattr(node, "lineno", 1),
+                    named,
+                    names[0],
+                    row["fails"],
+                    is_at_start,
+                    is_sure,
+                    row.get("asks", ""),
+                )
 
 
 def _is_imported(packages: list[str], imported: frozenset[str]) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in packages for name in imported)
+
+
+def _is_missing_itself(service: Served, row: Mapping[str, str]) -> bool:
+    """Whether what needs it is not there either, which is worse."""
+    owners = {each for package in row["of"].split() for each in distributions.providers_of_import(package)}
+    return bool(owners) and missing(service, tuple(sorted(owners))) is not None
 
 
 def _is_below(service: Served, row: Mapping[str, str]) -> bool:
@@ -146,19 +175,30 @@ def _unguarded(tree: ast.Module) -> Iterator[ast.AST]:
         waiting += () if is_typing else ast.iter_child_nodes(node)
 
 
-def _uses(code: Code, node: ast.AST, row: Mapping[str, str]) -> bool:
+def _uses(file: Loaded, node: ast.AST, row: Mapping[str, str]) -> bool:
+    code = file.code
     match node, row["how"]:
         case ast.ImportFrom(), "import":
             return _is_of(node.module or "", row) and any(alias.name == row["use"] for alias in node.names)
+        case ast.Import() | ast.ImportFrom(), "module":
+            names = [alias.name for alias in node.names]
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{name}" for name in names)] if not node.level else []
+            wanted = f"{row['of']}.{row['use']}"
+            return any(f"{name}.".startswith(f"{wanted}.") for name in names)
         case ast.AnnAssign(), "field":
             types = (each for each in ast.walk(node.annotation) if isinstance(each, ast.Name | ast.Attribute))
             names = [code.name(each) for each in types]
             return any(_is_of(name, row) and name.endswith(f".{row['use']}") for name in names)
         case ast.Call(), "call":
             name = code.name(node.func)
-            return _is_of(name, row) and name.endswith(f".{row['use']}") and _has_arguments(node, row)
+            return _is_of(name, row) and name.endswith(f".{row['use']}") and _has_arguments(file, node, row)
         case ast.Call(), "method":
-            return isinstance(node.func, ast.Attribute) and node.func.attr == row["use"] and _has_arguments(node, row)
+            return (
+                isinstance(node.func, ast.Attribute)
+                and node.func.attr == row["use"]
+                and _has_arguments(file, node, row)
+            )
     return False
 
 
@@ -166,13 +206,15 @@ def _is_of(name: str, row: Mapping[str, str]) -> bool:
     return any(name == each or name.startswith(f"{each}.") for each in row["of"].split())
 
 
-def _has_arguments(call: ast.Call, row: Mapping[str, str]) -> bool:
+def _has_arguments(file: Loaded, call: ast.Call, row: Mapping[str, str]) -> bool:
+    given = next((each.value for each in call.keywords if each.arg == row.get("keyword")), None)
     if "prefixes" in row:
-        first = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
-        return isinstance(first, str) and first.startswith(tuple(row["prefixes"].split()))
+        first = given if "keyword" in row else next(iter(call.args), None)
+        values = file.module.values
+        known = values.known(first, values.scopes.top) if first is not None else None
+        return known is not None and str(known.value).startswith(tuple(row["prefixes"].split()))
     if "keyword" not in row:
         return True
-    given = next((each.value for each in call.keywords if each.arg == row["keyword"]), None)
     if not isinstance(given, ast.Constant) or given.value is None:
         return False
     return "values" not in row or str(given.value) in row["values"].split()

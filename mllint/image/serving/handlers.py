@@ -1,9 +1,9 @@
-"""What the routes of a server do in each request: whether they hold up the event loop, load a model, or calculate with
-gradients."""
+"""What the routes of a server do in each request: whether they load a model, or calculate with gradients."""
 
 from __future__ import annotations
 
 import ast
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.serving import sources
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mllint.sources.python_run import Code
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete", "api_route", "route"})
-_ASYNC = frozenset({"fastapi", "starlette", "litestar", "sanic", "quart", "aiohttp"})
-_SERVERS = _ASYNC | {"flask", "bottle", "falcon"}
+ASYNC = frozenset({"fastapi", "starlette", "litestar", "sanic", "quart", "aiohttp"})
+_SERVERS = ASYNC | {"flask", "bottle", "falcon"}
 # What makes a model, by the last part of a name; methods of classes with the class.
 _LOADING = frozenset(
     "joblib.load pickle.load torch.load torch.jit.load onnxruntime.InferenceSession transformers.pipeline"
@@ -38,13 +38,6 @@ _OF_TORCH = regex(
 )
 _SAME = frozenset({"to", "eval", "cuda", "cpu", "half", "float", "bfloat16"})
 _NO_GRAD = regex(r"no_grad|inference_mode|set_grad_enabled|requires_grad|\bbackward\b|\btrain\(\)")
-# Methods of a model that calculate.
-_CALCULATING = frozenset(
-    "predict predict_proba transcribe generate encode run decision_function infer embed __call__".split()
-)
-_BLOCKING = frozenset(
-    "time.sleep requests.get requests.post requests.put requests.request subprocess.run subprocess.check_output".split()
-)
 
 
 class Handler(NamedTuple):
@@ -99,28 +92,34 @@ def _is_route(node: FunctionNode) -> bool:
     return any(isinstance(each.func, ast.Attribute) and each.func.attr in _METHODS for each in calls)
 
 
-def blocking(stage: Stage) -> Iterator[Doing]:
-    """The first call of each coroutine that holds up the event loop while a model calculates, or something waits."""
-    for handler in handlers(stage):
-        if not handler.is_async or handler.file.module.packages.isdisjoint(_ASYNC):
-            continue
-        models = models_of(handler.file.code)
-        handed_on = _awaited(handler)
-        for node in handler.own:
-            if not isinstance(node, ast.Call) or node in handed_on:
-                continue
-            if _calculates(node, models) or handler.file.code.name(node.func) in _BLOCKING:
-                yield Doing(handler, node.lineno, _written(node.func))
-                break
-
-
 def loading(stage: Stage) -> Iterator[Doing]:
     """The first call of each handler that loads a model in every request."""
     for handler in handlers(stage):
-        for node in _unconditional(handler.node.body):
-            if isinstance(node, ast.Call) and is_loading(handler.file.code, node):
-                yield Doing(handler, node.lineno, _written(node.func))
-                break
+        code = handler.file.code
+        calls = [each for each in _unconditional(handler.node.body) if isinstance(each, ast.Call)]
+        loading_calls = (each.func for each in calls if is_loading(code, each) or _loads(code, each.func))
+        dependencies = (each for each in _dependencies(handler) if _loads(code, each))
+        found = next(chain(dependencies, loading_calls), None)
+        if found is not None:
+            yield Doing(handler, found.lineno, written(found))
+
+
+def _dependencies(handler: Handler) -> Iterator[ast.expr]:
+    """What `Depends(load)` among its defaults calls in every request."""
+    code, given = handler.file.code, handler.node.args
+    for default in filter(None, (*given.defaults, *given.kw_defaults)):
+        if isinstance(default, ast.Call) and code.name(default.func) == "fastapi.Depends":
+            yield from default.args[:1]
+
+
+def _loads(code: Code, node: ast.expr) -> bool:
+    """Whether this names a function of the file that loads a model each time and keeps none."""
+    function = code.functions.get(node.id) if isinstance(node, ast.Name) else None
+    if function is None or function.decorator_list:
+        return False
+    is_kept = any(isinstance(each, ast.Global | ast.Nonlocal) for each in ast.walk(function))
+    calls = (each for each in _unconditional(function.body) if isinstance(each, ast.Call))
+    return not is_kept and any(is_loading(code, each) for each in calls)
 
 
 def is_loading(code: Code, node: ast.Call) -> bool:
@@ -129,8 +128,9 @@ def is_loading(code: Code, node: ast.Call) -> bool:
     return name in _LOADING or _FROM_HUB.fullmatch(name) is not None
 
 
-def models_of(code: Code, pattern: re.Pattern[str] | None = None) -> frozenset[str]:
-    """The names, dotted as written, that a module gives to models, or to those whose makers have a name like that."""
+def models_of(code: Code, pattern: re.Pattern[str] | None = None, own: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The names, dotted as written, that a module gives to models, or to those whose makers have a name like that or
+    are among its own."""
     found = set()
     for node in ast.walk(code.tree):
         value = node.value if isinstance(node, ast.Assign) else None
@@ -139,9 +139,24 @@ def models_of(code: Code, pattern: re.Pattern[str] | None = None) -> frozenset[s
             value = value.func.value
         if isinstance(node, ast.Assign) and isinstance(value, ast.Call):
             name = code.name(value.func)
-            if pattern.fullmatch(name) if pattern is not None else is_loading(code, value):
-                found |= {_written(target) for target in node.targets}
+            is_model = pattern.fullmatch(name) is not None if pattern is not None else is_loading(code, value)
+            if is_model or (name.rpartition(".")[2] in own and not name.startswith("torch.")):
+                found |= {written(target) for target in node.targets}
     return frozenset(found - {""})
+
+
+def reloaded(stage: Stage) -> tuple[Loaded, ast.Call] | None:
+    """The first call that loads a model in a script of Streamlit, which runs from top to bottom at every click, where
+    no cache keeps what it gives."""
+    server = stage.server
+    files = sources.loaded(stage) if server is not None and server.name == "Streamlit" else ()
+    for file in files:
+        functions = (each for each in ast.walk(file.code.tree) if isinstance(each, FunctionNode))
+        kept = {node for each in functions if each.decorator_list for node in ast.walk(each)}
+        for node in file.started if file.is_main else ():
+            if isinstance(node, ast.Call) and node not in kept and is_loading(file.code, node):
+                return file, node
+    return None
 
 
 def with_gradients(stage: Stage) -> Iterator[Doing]:
@@ -149,29 +164,30 @@ def with_gradients(stage: Stage) -> Iterator[Doing]:
     files = sources.loaded(stage)
     if not any(file.module.packages & _SERVERS for file in files) or any(_NO_GRAD.search(f.source.text) for f in files):
         return
+    classes = [node for file in files for node in _modules_of_torch(file)]
+    own, inside = frozenset(node.name for node in classes), {each for node in classes for each in ast.walk(node)}
     for file in files:
-        models = models_of(file.code, _OF_TORCH)
+        models = models_of(file.code, _OF_TORCH, own)
         if not models:
             continue
-        for handler in (Handler(file, each) for each in ast.walk(file.code.tree) if isinstance(each, FunctionNode)):
-            calls = (node for node in handler.own if isinstance(node, ast.Call) and _written(node.func) in models)
+        functions = (each for each in ast.walk(file.code.tree) if isinstance(each, FunctionNode))
+        # What a network calls of its own is not where gradients are switched off.
+        for handler in (Handler(file, each) for each in functions if each not in inside):
+            calls = (node for node in handler.own if isinstance(node, ast.Call) and written(node.func) in models)
             call = next(calls, None)
             if call is not None:
-                yield Doing(handler, call.lineno, _written(call.func))
+                yield Doing(handler, call.lineno, written(call.func))
                 break
 
 
-def _calculates(node: ast.Call, models: frozenset[str]) -> bool:
-    if not models:
-        return False
-    if _written(node.func) in models:
-        return True
-    return isinstance(node.func, ast.Attribute) and (
-        node.func.attr in _CALCULATING and _written(node.func.value) in models
-    )
+def _modules_of_torch(file: Loaded) -> Iterator[ast.ClassDef]:
+    """The classes of a file that are modules of PyTorch by what they write of themselves."""
+    for node in ast.walk(file.code.tree) if "torch" in file.module.packages else ():
+        if isinstance(node, ast.ClassDef) and any(file.code.name(base) == "torch.nn.Module" for base in node.bases):
+            yield node
 
 
-def _written(node: ast.expr) -> str:
+def written(node: ast.expr) -> str:
     """An expression as text; empty for one that is nested too deeply to be written."""
     try:
         return ast.unparse(node)
@@ -179,17 +195,15 @@ def _written(node: ast.expr) -> str:
         return ""
 
 
-def _awaited(handler: Handler) -> frozenset[ast.AST]:
-    """The calls that are awaited themselves."""
-    return frozenset(node.value for node in ast.walk(handler.node) if isinstance(node, ast.Await))
-
-
 def _unconditional(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """What a body runs outside of branches and loops; a `try` and a `with` are none."""
+    """What a body runs outside of branches and loops, up to the first that may leave it; a `try` and a `with` are
+    none."""
     waiting: list[ast.AST] = [*body]
     while waiting:
         node = waiting.pop(0)
         yield node
+        if isinstance(node, ast.If) and any(isinstance(each, ast.Return) for each in ast.walk(node)):
+            return
         if isinstance(node, ast.Try):
             waiting = [*node.body, *waiting]
         elif not isinstance(

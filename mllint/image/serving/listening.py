@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from mllint.sources.python import Call
     from mllint.sources.text import Source
 
-_PORT_OPTIONS = "--rest_api_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
+_PORT_OPTIONS = (
+    "--rest_api_port --rest_port --http-port --server.port --http-socket --http --port --bind --listen -b -p".split()
+)
 _PORT = regex(r"(?:.*:)?(\d+|\$\w+|\$\{[^}]*\})")
 _ADDRESS = regex(r"(?:https?://)?(\[[^]]*\]|[^:/]*)(?::(?:\d+|\$.*))?")
 _NAMED = regex(r"\$\{?(\w+)\}?")

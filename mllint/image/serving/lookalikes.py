@@ -26,7 +26,17 @@ class Found(NamedTuple):
 
 def named(stage: Stage, name: str) -> Found | None:
     """The file of this name that the build context brings into the image, else the one that it could."""
-    files = [entry.path for entry in stage.build.context.files() if entry.name == name]
+    return _first(stage, [entry.path for entry in stage.build.context.files() if entry.name == name])
+
+
+def brought(stage: Stage, path: str) -> Found | None:
+    """The same for one file of the build context; None where it is not sent."""
+    entry = stage.build.context.find(path)
+    is_sent = entry is not None and not entry.is_folder and not stage.build.context.excludes(path)
+    return _first(stage, [path] if is_sent else [])
+
+
+def _first(stage: Stage, files: list[str]) -> Found | None:
     for event in stage.view.behind() if files else ():
         for place, path in _places(stage, event, files) if isinstance(event, FromContext) else ():
             node = stage.view.find(place)

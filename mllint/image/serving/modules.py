@@ -41,7 +41,7 @@ _DOTTED = regex(r"[A-Za-z_][\w.]*")
 _APPLICATION = regex(rf"(?P<module>{_DOTTED.pattern})(?::(?P<attribute>{_DOTTED.pattern})(?:\(.*\))?)?")
 LAMBDA = "AWS Lambda"
 _LAMBDA_ENTRY = ("/lambda-entrypoint.sh",)
-_HANDLER = regex(r"(?P<module>[\w./-]+)\.(?P<name>[A-Za-z_]\w*)")
+HANDLER = regex(r"(?P<module>[\w./-]+)\.(?P<name>[A-Za-z_]\w*)")
 # Settings of gunicorn's file that say what is looked for, and where.
 _SETTINGS = ("chdir", "pythonpath", "wsgi_app")
 # What may lead a script to modules elsewhere.
@@ -74,7 +74,7 @@ class Target(NamedTuple):
     @property
     def wanted(self) -> str:
         """The name of the file."""
-        return posixpath.basename(self.path) or self.module.rpartition(".")[2] + ".py"
+        return posixpath.basename(self.path) or self.module.removesuffix(".py").rpartition(".")[2] + ".py"
 
     @property
     def file(self) -> Value:
@@ -103,7 +103,7 @@ def runs_applications(server: str) -> bool:
 
 def _targets(stage: Stage, each: Executed, source: Source) -> Iterator[Target]:
     place = Location(source, each.words[0].span)
-    handler = _HANDLER.fullmatch(each.words[0].value) if len(each.words) == 1 and takes_handler(stage) else None
+    handler = HANDLER.fullmatch(each.words[0].value) if len(each.words) == 1 and takes_handler(stage) else None
     if handler is not None:
         module = handler["module"].replace("/", ".")
         yield Target(each, LAMBDA, place, module, handler["name"], "", (stage.end.directory,))
@@ -218,10 +218,15 @@ def is_missing(stage: Stage, target: Target) -> bool:
     found = [_in_folder(view, folder, target) for folder in target.folders]
     if None in found or True in found:
         return False
+    # A file of the name of the package stands in front of any that is installed, and holds no modules.
+    heads = (head, f"{head}.py") if "." in target.module else (head,)
     has_head = any(
-        isinstance(view.find(f"{folder}/{head}"), Node) for folder in target.folders if isinstance(folder, str)
+        isinstance(view.find(f"{folder}/{name}"), Node)
+        for folder in target.folders
+        if isinstance(folder, str)
+        for name in heads
     )
-    return has_head or not _may_be_installed(stage, head)
+    return has_head or not may_be_installed(stage, head)
 
 
 def _in_folder(view: View, folder: Value, target: Target) -> bool | None:
@@ -247,7 +252,7 @@ def _has_compiled(view: View, folder: Node, name: str) -> bool | None:
     return any(each.startswith(f"{name}.") and each.endswith((".so", ".pyc", ".pyx")) for each in names) and None
 
 
-def _may_be_installed(stage: Stage, head: str) -> bool:
+def may_be_installed(stage: Stage, head: str) -> bool:
     """Whether a distribution may provide a module."""
     view = stage.view
     if view.doubt("distributions") is not None or not view.base.is_plain or distributions.providers_of_import(head):

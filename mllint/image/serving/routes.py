@@ -9,7 +9,7 @@ from mllint.image.serving import modules
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mllint.image.service import Server
     from mllint.image.stage import Stage
@@ -34,7 +34,12 @@ def health(stage: Stage, server: Server) -> str | None:
     is known."""
     if server.health:
         return server.health
-    found = {path.rstrip("/").rpartition("/")[2]: path for path in reversed(answered(stage))}
+    return likeliest(answered(stage))
+
+
+def likeliest(paths: Sequence[str]) -> str | None:
+    """The path that is there for health checks, by its name."""
+    found = {path.rstrip("/").rpartition("/")[2]: path for path in reversed(paths)}
     return next((found[name] for name in _NAMES if name in found), None)
 
 

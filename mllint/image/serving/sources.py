@@ -8,15 +8,19 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.serving import modules
+from mllint.image.serving.surroundings import Surroundings
 from mllint.image.view import Node
-from mllint.sources import python, python_run
+from mllint.sources import python_run
+from mllint.sources.python_scopes import Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mllint.image.stage import Stage
-    from mllint.sources.python import Import, Module
+    from mllint.sources.python import Import as Statement
+    from mllint.sources.python import Module
     from mllint.sources.python_run import Code
+    from mllint.sources.python_scopes import Import
     from mllint.sources.text import Source
 
 _MAX_SOURCES = 100
@@ -27,6 +31,7 @@ class Loaded(NamedTuple):
 
     source: Source
     module: Module
+    """With what it reads of its own path and of the environment."""
     code: Code
     path: str
     """In the image."""
@@ -36,6 +41,8 @@ class Loaded(NamedTuple):
     """Whether it is started as a program."""
     is_sure: bool
     """Whether it surely runs when the container starts, and not only when something calls for it."""
+    around: Surroundings
+    """What it and the others of its process see."""
 
     @property
     def name(self) -> str:
@@ -59,6 +66,7 @@ class _Waiting(NamedTuple):
     path: str
     folders: tuple[str, ...]
     is_main: bool
+    around: Surroundings
 
 
 @lru_cache(maxsize=16)
@@ -72,10 +80,10 @@ def loaded(stage: Stage) -> tuple[Loaded, ...]:
         each = sure.pop(0) if sure else open_.pop(0)
         inputs = stage.build.context.inputs
         code = inputs.parsed(each.source, python_run.parse) if each.source.path not in found else None
-        module = inputs.parsed(each.source, python.parse) if code is not None else None
+        module = each.around.module(each.source, each.path, each.folders) if code is not None else None
         if code is None or module is None:
             continue
-        file = Loaded(each.source, module, code, each.path, each.folders, each.is_main, is_sure)
+        file = Loaded(each.source, module, code, each.path, each.folders, each.is_main, is_sure, each.around)
         found[each.source.path] = file
         at_start = {node.lineno for node in file.started if isinstance(node, ast.Import | ast.ImportFrom)}
         for statement in module.statements:
@@ -84,13 +92,31 @@ def loaded(stage: Stage) -> tuple[Loaded, ...]:
     return tuple(found.values())
 
 
+def origin(files: tuple[Loaded, ...], file: Loaded, imported: Import) -> tuple[Loaded, str] | None:
+    """The other of these files that a name which a file imports belongs to, and its name there, empty for the module
+    itself; None where it belongs to none."""
+    # What a module has not yet can be asked of it all the same.
+    module = ".".join(each for each in (imported.name, "_") if each)
+    for name in filter(None, (imported.name, module)):
+        try:
+            path, member = file.around.resolved(file.path, file.folders, imported.module, imported.level, name)
+        except Undecided:
+            continue
+        there = next((each for each in files if each.path == path and each is not file), None)
+        if there is not None and (member in there.module.names or member == "_"):
+            return there, member if name is not module else ""
+    return None
+
+
 def _started(stage: Stage) -> Iterator[_Waiting]:
     for target in modules.targets(stage, stage.process) if stage.process is not None else ():
         source = modules.source_of(stage, target)
         path = _path(stage, target, source)
         if source is not None and path is not None:
             folders = [folder for folder in target.folders if isinstance(folder, str)]
-            yield _Waiting(source, path, (*folders, posixpath.dirname(path)), target.is_run or target.is_script)
+            is_main = target.is_run or target.is_script
+            around = Surroundings(stage, target.executed)
+            yield _Waiting(source, path, (*folders, posixpath.dirname(path)), is_main, around)
 
 
 def _path(stage: Stage, target: modules.Target, source: Source | None) -> str | None:
@@ -107,7 +133,7 @@ def _path(stage: Stage, target: modules.Target, source: Source | None) -> str | 
     return None
 
 
-def _imported(stage: Stage, each: Import, by: _Waiting) -> Iterator[_Waiting]:
+def _imported(stage: Stage, each: Statement, by: _Waiting) -> Iterator[_Waiting]:
     """The modules of the image that an import in a file brings."""
     folders = by.folders
     if each.level:
@@ -119,7 +145,7 @@ def _imported(stage: Stage, each: Import, by: _Waiting) -> Iterator[_Waiting]:
         for path in paths:
             source = _text(stage, path)
             if source is not None:
-                yield _Waiting(source, path, by.folders, False)
+                yield _Waiting(source, path, by.folders, False, by.around)
 
 
 def _text(stage: Stage, path: str) -> Source | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.paths import joined
 from mllint.image.serving import extras, lookalikes, sources
+from mllint.image.view import Node
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # What fails where the file is not there, and fetches nothing.
 _READING = frozenset(
     "open load load_model from_file InferenceSession CDLL safe_open load_file read_csv read_parquet read_json"
-    " read_pickle read_excel loadtxt".split()
+    " read_pickle read_excel loadtxt read_text read_bytes".split()
 )
 _LOCAL = regex(r".*[/\\].*|.*\.\w{1,11}")
 _URL = regex(r"\w{2,}:/.*")
@@ -35,7 +36,9 @@ class Unread(NamedTuple):
     file: Loaded
     line: int
     path: str
-    """As written."""
+    """As written, or as worked out."""
+    variable: str
+    """The variable of the environment whose default it is; empty for any other path."""
     is_at_start: bool
     """Whether it surely is read when the container starts."""
     is_of_machine: bool
@@ -51,18 +54,21 @@ def files(stage: Stage) -> Iterator[Unread]:
     """What the source reads and the image lacks for sure: paths of another machine, and files that the build context
     has."""
     service = extras.runs(stage)
+    files = sources.loaded(stage) if service is not None else ()
+    handled = frozenset[str]().union(*(file.module.handled for file in files))
     seen: set[str] = set()
-    for file in sources.loaded(stage) if service is not None else ():
+    for file in files:
         lines = {node.lineno for node in file.started if isinstance(node, ast.Call)}
         for each in sorted(file.module.opened, key=lambda each: (each.line not in lines, each.line)):
-            if each.function.rpartition(".")[2] in _READING and _LOCAL.fullmatch(each.path) and each.path not in seen:
+            if each.function.rpartition(".")[2] in _READING and _LOCAL.fullmatch(each.path):
+                is_new = each.path not in seen | handled and not _URL.fullmatch(each.path)
                 seen.add(each.path)
-                if service is not None and not _URL.fullmatch(each.path):
+                if service is not None and is_new:
                     yield from _absent(stage, service, file, each, is_at_start=each.line in lines)
 
 
 def _absent(stage: Stage, service: Served, file: Loaded, each: Opened, *, is_at_start: bool) -> Iterator[Unread]:
-    found = Unread(file, each.line, each.path, is_at_start, True, "", False)
+    found = Unread(file, each.line, each.path, each.variable, is_at_start, True, "", False)
     if _WINDOWS.fullmatch(each.path):
         yield found
         return
@@ -73,9 +79,18 @@ def _absent(stage: Stage, service: Served, file: Loaded, each: Opened, *, is_at_
     if home is not None and stage.view.find(home[1]) is None:
         yield found
         return
-    near = _meant(stage, each.path, place)
+    near = _beside(stage, file, place) or _meant(stage, each.path, place)
     if near is not None:
         yield found._replace(is_of_machine=False, near=near.path, is_in_image=near.is_in_image, place=place)
+
+
+def _beside(stage: Stage, file: Loaded, place: str) -> lookalikes.Found | None:
+    """The file of the build context that lies to the source as the path to where the image has that."""
+    node = stage.view.find(file.path)
+    if not isinstance(node, Node) or node.origin is None:
+        return None
+    way = posixpath.relpath(place, posixpath.dirname(file.path))
+    return lookalikes.brought(stage, posixpath.normpath(posixpath.join(posixpath.dirname(node.origin), way)))
 
 
 def _meant(stage: Stage, path: str, place: str) -> lookalikes.Found | None:

@@ -1,0 +1,34 @@
+"""ML368: users and groups that are made a second time."""
+
+from collections.abc import Iterator
+
+from mllint.checks import check
+from mllint.findings import Finding, Location, Severity
+from mllint.image.content.taken_accounts import Taken, taken
+from mllint.image.stage import Stage
+
+
+@check("ML368")
+def account_taken(stage: Stage) -> Iterator[Finding]:
+    """A useradd or groupadd of what the image has already."""
+    seen: set[str] = set()
+    for each in taken(stage) if stage in stage.build.needed else ():
+        # A user and his group have one number: one fault.
+        if (each.owner or each.what) not in seen:
+            seen.add(each.owner or each.what)
+            yield _finding(stage, each)
+
+
+def _finding(stage: Stage, each: Taken) -> Finding:
+    name, where = each.executed.name, Location(stage.build.source, each.executed.span)
+    repair = "leave the command out, or take another name"
+    if name == "groupadd" and not each.owner:
+        repair = "write groupadd --force, which takes the group that is there"
+    elif each.owner:
+        repair = f"take another number, or remove that user first: userdel --remove {each.owner}"
+    if each.others:
+        message = f"{name} fails where {stage.root.base.text} has {each.what}, as {each.others} have"
+        return Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
+    taken_by = f"the user {each.owner} has {each.what}" if each.owner else f"{each.what} is there already"
+    message = f"{taken_by}: {name} fails, and the build with it"
+    return Finding(where, message, repair, severity=None if each.is_verified else Severity.WARNING)
