@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
 from mllint.checks.context.copy_fixes import renamed
-from mllint.checks.context.ignore_fixes import keeping_out, listed, new_file
+from mllint.checks.context.ignore_fixes import keeping_out, listed
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.build import Build
@@ -14,60 +14,15 @@ from mllint.image.context import Context
 from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.stage import Stage, Step
 
-# What a service does read, however large.
-_MODELS = (".bin", ".engine", ".gguf", ".h5", ".joblib", ".keras", ".model", ".onnx", ".pb", ".pickle", ".pkl", ".plan")
-_MORE_MODELS = (".pt", ".pth", ".safetensors", ".tflite")
-_HEAVY = 10_000_000
+MANY = 1_000_000
+"""The bytes of what no service reads from which on they are a burden."""
+TELLING = frozenset({"version control data", "virtual environment", "conda environment"})
+"""What is one whatever it weighs: it makes another image on each machine, or tells more than anybody wants."""
 
 
-@check("ML501")
-def missing_dockerignore(build: Build) -> Iterator[Finding]:
-    """The whole folder is copied and no ignore file keeps anything out."""
-    context = build.context
-    if not _is_settled(context) or any(context.find(name) for name in context.ignore_names):
-        return
-    found = [
-        (stage, step.copy) for stage in build.needed for step in stage.steps if step.copy and step.copy.takes_all()
-    ]
-    if found:
-        # That of the image before that of a builder.
-        yield _unfiltered(build, min(found, key=lambda each: not each[0].is_in_image)[1])
-
-
-def _is_settled(context: Context) -> bool:
+def is_settled(context: Context) -> bool:
     """Whether the context is known, or at least the folder in which a lone `COPY . .` stands."""
     return context.is_certain or context.holds_dockerfile
-
-
-def _unfiltered(build: Build, copy: Copy) -> Finding:
-    ballast = list(find_ballast(build))
-    files = list(build.context.files())
-    total = sum(entry.size for entry in files)
-    useless = f"; no service reads {_listed(ballast)}" if ballast else ""
-    message = (
-        f"{copy.written} sends {size(total)} to the build, as there is no .dockerignore:"
-        f" {_largest(build.context)}{useless}"
-    )
-    lines = dict.fromkeys([*(each.pattern for each in ballast), ".git", "**/__pycache__", ".venv"])
-    other = sum(entry.size for entry in files if not entry.path.endswith((*_MODELS, *_MORE_MODELS)))
-    made = new_file(build)
-    return Finding(
-        Location(build.source, copy.step.instruction.span),
-        message,
-        f"write a .dockerignore with the lines {' '.join(lines)}",
-        fix=Fix("unsafe", "write a .dockerignore", made) if made is not None else None,
-        is_strict=not ballast and other < _HEAVY,
-    )
-
-
-def _largest(context: Context) -> str:
-    """The three largest things right below the root."""
-    weights: dict[str, int] = {}
-    for entry in context.files():
-        name, slash, _ = entry.path.partition("/")
-        weights[name + slash] = weights.get(name + slash, 0) + entry.size
-    largest = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:3]
-    return ", ".join(f"{name} {size(weight)}" for name, weight in largest) or "no file"
 
 
 @check("ML502")
@@ -75,7 +30,7 @@ def unignored_context_files(build: Build) -> Iterator[Finding]:
     """A COPY brings version control data, environments, notebooks or caches into the image."""
     yield from _history(build)
     seen: set[str] = set()
-    for stage in build.needed if _is_settled(build.context) else ():
+    for stage in build.needed if is_settled(build.context) else ():
         for step in stage.steps:
             if step.copy is not None and step.copy.origin == "context":
                 found = [each for each in _brought(stage, step.copy) if each.entry.path not in seen]
@@ -94,8 +49,8 @@ def _history(build: Build) -> Iterator[Finding]:
             if source.is_remote or source.path != ".git" or build.context.excludes(".git"):
                 continue
             message = "the history of the repository stays in the image: whoever pulls it has all commits"
-            repair = "mount it into the RUN that asks git instead: RUN --mount=type=bind,source=.git,target=.git"
-            yield Finding(Location(build.source, source.word.span), message, repair, is_strict=True)
+            repair = "build what asks git in an earlier stage, and copy the outcome from there"
+            yield Finding(Location(build.source, source.word.span), message, repair)
 
 
 def _brought(stage: Stage, copy: Copy) -> Iterator[Ballast]:
@@ -119,15 +74,18 @@ def _arrives(stage: Stage, copy: Copy, source: CopySource, ballast: Ballast) -> 
 
 def _useless(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> Finding:
     weight = size(sum(each.size for each in ballast))
-    message = f"{copy.written} brings {_listed(ballast)} into the image, {weight} that no service reads"
+    message = f"{copy.written} brings {listed_ballast(ballast)} into the image, {weight} that no service reads"
     lines = dict.fromkeys(each.pattern for each in ballast)
     repair = f"add to .dockerignore the lines {' '.join(lines)}"
     edits = keeping_out(build, lines, [each.entry.path for each in ballast])
     fix = Fix("unsafe", f"keep {listed(list(lines))} out of the build", edits) if edits is not None else None
-    return Finding(Location(build.source, copy.step.instruction.span), message, repair, fix=fix)
+    # A few notebooks are no burden; an environment or a history is, whatever it weighs.
+    is_light = sum(each.size for each in ballast) < MANY and not any(each.what in TELLING for each in ballast)
+    severity = Severity.INFO if is_light else None
+    return Finding(Location(build.source, copy.step.instruction.span), message, repair, fix=fix, severity=severity)
 
 
-def _listed(ballast: Sequence[Ballast]) -> str:
+def listed_ballast(ballast: Sequence[Ballast]) -> str:
     """The first of each kind, and how many more of it there are."""
     kinds: dict[str, list[str]] = {}
     for each in ballast:

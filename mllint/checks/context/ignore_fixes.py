@@ -17,7 +17,7 @@ from mllint.image.content.training import unread
 from mllint.image.context import Context
 from mllint.image.copies import clean, context_path
 from mllint.image.paths import joined
-from mllint.image.serving.modules import entry_modules
+from mllint.image.serving import sources
 from mllint.patterns import regex
 from mllint.sources import dockerfile, dockerignore
 from mllint.sources.dockerignore import IgnoreFile
@@ -48,9 +48,10 @@ def keeping_out(build: Build, patterns: Collection[str], paths: Collection[str])
     return (edit,) if lines and _is_fit(build, after, paths) else None
 
 
-def new_file(build: Build) -> tuple[NewFile] | None:
-    """The ignore file for a context that has none; None where it would hide what something asks for."""
-    return _new_file(build, (), ())
+def new_file(build: Build, patterns: Collection[str] = ()) -> tuple[NewFile] | None:
+    """The ignore file for a context that has none, with some more patterns; None where it would hide what something
+    asks for."""
+    return _new_file(build, patterns, ())
 
 
 def let_in(build: Build, found: Exclusion) -> Fix | None:
@@ -201,8 +202,8 @@ def _used(build: Build) -> Iterator[str]:
 
 def _opened(build: Build) -> Iterator[str]:
     if build.final is not None:
-        for _, module in entry_modules(build.final):
-            for opened in module.opened:
+        for file in sources.loaded(build.final):
+            for opened in file.module.opened:
                 yield from _origin(build, build.final.index, build.final.view.resolve(opened.path, build.final.end))
 
 

@@ -9,8 +9,8 @@ from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.content.ignored import Exclusion, excluded_origin, exclusion
 from mllint.image.content.missing import is_plain
 from mllint.image.copies import Copy, CopySource
+from mllint.image.serving import sources
 from mllint.image.serving.lookalikes import may_be_brought
-from mllint.image.serving.modules import entry_modules
 from mllint.image.stage import Stage
 from mllint.sources.python import Opened
 from mllint.sources.text import Source
@@ -28,12 +28,12 @@ def dockerignore_excludes_needed_file(stage: Stage) -> Iterator[Finding]:
                 yield _copied(stage, step.copy, source, path)
     if stage.is_final:
         seen: set[str] = set()
-        for text, module in entry_modules(stage):
-            for opened in module.opened:
+        for file in sources.loaded(stage):
+            for opened in file.module.opened:
                 found = _opened(stage, opened)
                 if found is not None and found.path not in seen:
                     seen.add(found.path)
-                    yield _silent(stage, text, opened, found)
+                    yield _silent(stage, file.source, opened, found)
 
 
 def _ignored(stage: Stage, source: CopySource) -> str | None:
