@@ -194,6 +194,7 @@ def test_constraints_of_the_environment(make, text, constraints):
         "ENV UV_EXCLUDE_NEWER=2024-10-01T00:00:00Z\nRUN uv pip install numpy",
         "RUN pip install numpy==1\nRUN pip install -r open.txt",
         "RUN pip install -r pins.txt && pip install numpy",
+        "RUN pip install numpy==1.*\nRUN pip install numpy",
     ],
 )
 def test_a_release_is_settled(make, text):
@@ -215,7 +216,7 @@ def test_a_release_is_settled(make, text):
         "RUN pip install numpy==1\nRUN pip install -U numpy",
         "RUN pip install numpy==1 || true && pip install numpy --force-reinstall",
         "RUN if $A; then pip install numpy==1; fi\nRUN pip install numpy",
-        "RUN pip install numpy==1.*\nRUN pip install numpy",
+        "RUN pip install numpy==1.*\nRUN pip install -U numpy",
         "RUN pip download numpy==1\nRUN pip install numpy",
     ],
 )
@@ -226,10 +227,10 @@ def test_a_release_is_open(make, text):
 
 
 def test_companions_follow_a_pin_in_the_same_call_alone(make):
-    build = make("FROM a\nRUN pip install torch==2.4.1 torchvision\nRUN pip install torchvision\n")
+    build = make("FROM a\nRUN pip install torch==2.4.1 torchvision\nRUN pip install torchaudio\n")
     same, later = (settled(build.stages[-1], each, closure(build.stages[-1], each)) for each in installs(build))
     assert "torchvision" in same
-    assert "torchvision" not in later
+    assert "torchaudio" not in later
 
 
 def test_what_the_base_brings_is_settled_also_through_stages(make):
@@ -285,7 +286,7 @@ def check(tmp_path: Path) -> Callable[..., list[str]]:
     return run
 
 
-INSTALLS = "FROM a\nCOPY *.txt .\nRUN pip install -r requirements.txt\n"
+INSTALLS = "FROM base\nCOPY *.txt .\nRUN pip install -r requirements.txt\n"
 
 
 def test_files_that_the_image_installs_are_judged(check):
@@ -310,12 +311,12 @@ def test_without_a_dockerfile_all_are_judged_but_sources_and_constraints(check):
 
 
 def test_a_source_of_pip_compile_that_is_installed_is_judged(check):
-    text = "FROM a\nCOPY requirements.in .\nRUN pip install -r requirements.in\n"
+    text = "FROM base\nCOPY requirements.in .\nRUN pip install -r requirements.in\n"
     assert check(Dockerfile=text, requirements_in="a\n") == ["requirements.in:1"]
 
 
 def test_one_open_use_is_enough(check):
-    settled_ = "FROM a\nCOPY . .\nRUN pip install -r requirements.txt -c limits.txt\n"
+    settled_ = "FROM base\nCOPY . .\nRUN pip install -r requirements.txt -c limits.txt\n"
     files = {"requirements_txt": "a\n", "limits_txt": "a==1\n"}
     assert check(Dockerfile=settled_, **files) == []
     assert check(Dockerfile=settled_, Dockerfile_gpu=INSTALLS, **files) == ["requirements.txt:1"]

@@ -115,7 +115,10 @@ def test_main_guard(text, expected):
     [
         ("open('model.pkl', 'rb')", [("open", "model.pkl")]),
         ("import joblib as j\nj.load('m.joblib')", [("joblib.load", "m.joblib")]),
-        ("from pathlib import Path\nPath('a/b').read_text()", [("pathlib.Path", "a/b")]),
+        (
+            "from pathlib import Path\nPath('a/b').read_text()",
+            [("pathlib.Path.read_text", "a/b"), ("pathlib.Path", "a/b")],
+        ),
         (
             "from transformers import AutoModel as M\nM.from_pretrained('./m', local_files_only=True)",
             [("transformers.AutoModel.from_pretrained", "./m")],

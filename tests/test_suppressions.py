@@ -7,6 +7,7 @@ import pytest
 from mllint import Report, lint
 
 INSTALL = "RUN pip install torch"
+OTHER = "RUN pip install pandas"
 """Breaks unpinned-pip-install (ML602, DL3013) and installer-cache-kept (ML402, DL3042)."""
 
 SECRET = "ENV API_PASSWORD=Tr0ub4dor-3-horse"
@@ -38,11 +39,11 @@ def said(report: Report) -> list[tuple[str, int, int, str]]:
     ("text", "left"),
     [
         (f"FROM a\n{INSTALL}\n", ["2 ML402", "2 ML602"]),
-        (f"FROM a\n# mllint: ignore[ML602]\n{INSTALL}\n{INSTALL}\n", ["3 ML402", "4 ML402", "4 ML602"]),
+        (f"FROM a\n# mllint: ignore[ML602]\n{INSTALL}\n{OTHER}\n", ["3 ML402", "4 ML402", "4 ML602"]),
         (f"FROM a\n# mllint: ignore[ML602]\n\n# why\n{INSTALL}\n", ["5 ML402"]),
         (f"FROM a\n# mllint: ignore[ML602,ML402] both\n{INSTALL}\n", []),
         (f"FROM a\n# mllint: ignore\n{INSTALL}\n", []),
-        (f"FROM a\n# mllint: ignore-file[ML602]\n{INSTALL}\n{INSTALL}\n", ["3 ML402", "4 ML402"]),
+        (f"FROM a\n# mllint: ignore-file[ML602]\n{INSTALL}\n{OTHER}\n", ["3 ML402", "4 ML402"]),
         (f"FROM a\n{INSTALL}\n# mllint: ignore-file[ML6]\n", ["2 ML402"]),
         ("FROM a\nRUN pip install \\\n  # mllint: ignore[ML602]\n  torch\n", ["2 ML402"]),
         ("FROM a\nRUN pip install \\\n  # mllint: ignore[ML402]\n  torch \\\n  numpy\n", ["4 ML602"]),
@@ -79,7 +80,7 @@ def test_a_comment_counts_for_its_own_file_alone(report):
 
 
 def test_a_report_counts_what_it_does_not_show(report):
-    both = report(Dockerfile=f"FROM a\n# mllint: ignore\n{INSTALL}\n{INSTALL}\n")
+    both = report(Dockerfile=f"FROM a\n# mllint: ignore\n{INSTALL}\n{OTHER}\n")
     assert (both.suppressed, len(both.findings)) == (2, 2)
 
 
@@ -101,19 +102,19 @@ def test_ours_name_rules_as_the_command_line_does(report, selector):
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        (f"FROM a\n# hadolint ignore=DL3013\n{INSTALL}\n{INSTALL}\n", ["3 ML402", "4 ML402", "4 ML602"]),
+        (f"FROM a\n# hadolint ignore=DL3013\n{INSTALL}\n{OTHER}\n", ["3 ML402", "4 ML402", "4 ML602"]),
         (f"FROM a\n# hadolint ignore=DL3013,DL3042 # why\n{INSTALL}\n", []),
         (f"FROM a\n#hadolint  ignore = DL3042 , DL3013\n{INSTALL}\n", []),
-        (f"# hadolint global ignore=DL3013\nFROM a\n{INSTALL}\n{INSTALL}\n", ["3 ML402", "4 ML402"]),
+        (f"# hadolint global ignore=DL3013\nFROM a\n{INSTALL}\n{OTHER}\n", ["3 ML402", "4 ML402"]),
         (
-            f"# hadolint stage ignore=DL3013\nFROM a AS b\n{INSTALL}\nFROM b\n{INSTALL}\n",
+            f"# hadolint stage ignore=DL3013\nFROM a AS b\n{INSTALL}\nFROM b\n{OTHER}\n",
             ["3 ML402", "5 ML402", "5 ML602"],
         ),
         (f"FROM a\n# hadolint ignore=ML602\n{INSTALL}\n", ["3 ML402", "3 ML602"]),
         (f"FROM a\n# no hadolint ignore=DL3013\n{INSTALL}\n", ["3 ML402", "3 ML602"]),
         (f"FROM a\n# tally ignore=DL3013;reason=why\n\n# more\n{INSTALL}\n", ["5 ML402"]),
         (f"FROM a\n# tally ignore=hadolint/DL3013\n{INSTALL}\n", ["3 ML402"]),
-        (f"FROM a\n# tally ignore=all\n{INSTALL}\n{INSTALL}\n", ["4 ML402", "4 ML602"]),
+        (f"FROM a\n# tally ignore=all\n{INSTALL}\n{OTHER}\n", ["4 ML402", "4 ML602"]),
         (f"# tally global ignore=hadolint/dl3013,DL3042\nFROM a\n{INSTALL}\n", []),
     ],
 )

@@ -32,6 +32,7 @@ _SETTINGS = regex(
 # A C compiler or a CUDA toolkit that a variable of the image names is there to be used.
 _COMPILER_SETTING = regex(r"CC|CXX|CUDA_HOME|CUDACXX|CUDAHOSTCXX")
 _FOR_BUILDS = regex(r"(?:^|[/._-])(?:builder|build|tests?|testing|ci)(?:[/._-]|$)")
+_PUT_ASIDE = regex(r"(?:^|[/._-])(?:archived?|deprecated|obsolete|attic|\.ipynb_checkpoints)(?:[/._-]|$)")
 _OLD_TENSORFLOW = regex(r"tensorflow/tensorflow:(?:0|1)\.|tensorflow:\d\d\.\d\d-tf1")
 _START_SCRIPT = regex(r"\.(?:sh|bash)$|entrypoint")
 _DEVELOPMENT = regex(r"(?:^|[._-])(?:dev|devel|development|devcontainer)(?:$|[._-])")
@@ -88,6 +89,11 @@ def is_for_development(stage: Stage) -> bool:
 def is_for_tests(stage: Stage) -> bool:
     """Whether the path of its file says that it builds or tests."""
     return _FOR_BUILDS.search(stage.build.source.path.lower()) is not None
+
+
+def is_put_aside(path: str) -> bool:
+    """Whether the path of a file says that it is kept and no more built."""
+    return _PUT_ASIDE.search(path.lower()) is not None
 
 
 def is_service(stage: Stage) -> bool:

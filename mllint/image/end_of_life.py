@@ -19,14 +19,20 @@ from mllint.patterns import regex
 from mllint.sources import pyproject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
     from mllint.image.base import Base
+    from mllint.image.installing.indexed import Asked
+    from mllint.image.packages import Install
     from mllint.image.stage import Stage
 
 REQUIRES_PYTHON = "requires-python of pyproject.toml"
 """What a project says of its Python, as a pin that holds an image back."""
+PIPFILE = "the Pipfile"
+"""The same of a project that pipenv looks after."""
+PYTHON_2 = "Python 2"
+"""What holds an image back that installs for the Python 2 of its distribution."""
 _FRESH = timedelta(days=60)
 """How long an end may lie back before whoever keeps an image is late."""
 _WORDS = {
@@ -39,6 +45,7 @@ _WORDS = {
     "opensuse-leap": "openSUSE Leap",
 }
 _SYSTEM = "/usr"
+_LINE = regex(r"\s*==\s*(\d[\d.]*\.)\*\s*")
 _WHEEL = regex(r"(?<![\w.-])([\w.]+-[\w.+%]+-cp3(\d+)-cp[\w.-]+\.whl)")
 _PIPFILE = regex(r"^python_(?:full_)?version\s*=\s*[\"'](3\.\d+)", re.MULTILINE)
 # What tells apt to ask other servers than those that the image names.
@@ -111,22 +118,52 @@ def instead(base: Base) -> str:
     return str(row["use"]) if row else ""
 
 
+def python_with(base: Base) -> str:
+    """The oldest Python that images have on those releases, where it stands in the tag of the base; empty where the
+    table names none."""
+    row = _row("instead", base.distro) if isinstance(base.distro, str) and base.row.get("python") == "tag" else None
+    return str(row.get("python", "")) if row else ""
+
+
 class Pythons(NamedTuple):
     """The supported minor releases of Python that suit what a base is used for."""
 
     minors: tuple[str, ...]
     held_by: str | None
     """A pin that has wheels for none of them."""
+    limited_by: str | None
+    """A pin that has no wheel for the release behind them."""
     has_pins: bool
+    are_known: bool
+    """Whether the wheels of all pins are known."""
 
 
 def suited(root: Stage) -> Pythons:
     """The supported Pythons that all pins installed on a base have wheels for."""
     minors = supported()
-    found = dict(pins(root))
+    every = dict(pins(root))
+    found = {name: each for name, each in every.items() if each is not None}
     held = next((name for name, each in found.items() if not set(minors).intersection(each)), None)
     common = tuple(minor for minor in minors if all(minor in each for each in found.values()))
-    return Pythons(common, held, bool(found))
+    behind = minors[minors.index(common[-1]) + 1 :] if common else ()
+    limit = next((name for name, each in found.items() if behind and behind[0] not in each), None)
+    return Pythons(common, held, limit, bool(found), len(found) == len(every))
+
+
+def held(root: Stage, minors: Collection[str], are_all: bool = False) -> str | None:
+    """A pin installed on a base that has wheels for none of these Pythons, or PYTHON_2; None for no Pythons."""
+    if minors and _installs_for_python_2(root):
+        return PYTHON_2
+    found = pins(root, are_all) if minors else ()
+    return next((name for name, each in found if each and not set(minors).intersection(each)), None)
+
+
+def pythons_of(releases: str) -> tuple[str, ...]:
+    """The Pythons that releases of a distribution package, by a text that names these: `Ubuntu 22.04 or 24.04`,
+    `ubuntu22.04`."""
+    family, numbers = releases.lower(), re.findall(r"\d+(?:\.\d+)?", releases)
+    rows = (row for row in facts.rows("distro_pythons") if family.startswith(row["distro"]))
+    return tuple(row["python"] for row in rows if row["version"] in numbers)
 
 
 def supported() -> tuple[str, ...]:
@@ -135,21 +172,52 @@ def supported() -> tuple[str, ...]:
     return tuple(minor for minor in minors if _row("python", minor) is None)
 
 
-def pins(root: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The pins of the calls of pip and uv on a base, each with the Pythons that it has wheels for."""
+def pins(root: Stage, are_all: bool = False) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """The pins of the calls of pip and uv on a base, each with the Pythons that it has wheels for, None where they are
+    not known; with `are_all` also those for another Python than that of the base."""
     libc, architecture = root.base.libc, root.platform
     # Another release of the distribution, with another version of its libc, may come along.
     is_arm = isinstance(architecture, str) and "arm64" in architecture
     platform = Platform("musl" if libc == "musl" else "glibc", None, is_arm)
     for stage in root.build.stages:
         for step in stage.steps if stage.root is root else ():
-            for install in step.installs:
+            for install in (each for each in step.installs if are_all or _is_of_base(stage, each)):
                 for each in indexed.asked(stage, install):
-                    found = offered.offer(each.name, each.version) if each.version else None
-                    if found is not None and found.python:
-                        yield f"{each.name} {each.version}", found.minors(platform)
+                    if each.version is not None or _LINE.fullmatch(each.specifier):
+                        number = each.version or each.specifier.strip().removeprefix("==").strip()
+                        yield f"{each.name} {number}", _minors(each, platform)
         yield from _of_wheels(stage) if stage.root is root else ()
     yield from _of_project(root)
+
+
+def _installs_for_python_2(root: Stage) -> bool:
+    calls = ((stage, each) for stage in root.build.stages for step in stage.steps for each in step.installs)
+    found = (indexed.interpreter_of(*call) for call in calls if call[0].root is root)
+    return any(each is not None and isinstance(each.minor, str) and each.minor.startswith("2.") for each in found)
+
+
+def _minors(each: Asked, platform: Platform) -> tuple[str, ...] | None:
+    """The Pythons that a pin, also one of a line of releases, has wheels for; None where that is not known."""
+    # Another index has it built in another way, as a rule for the same Pythons.
+    numbers = [each.version.partition("+")[0]] if each.version is not None else []
+    if line := _LINE.fullmatch(each.specifier):
+        numbers = [version for version in offered.releases(each.name) if f"{version}.".startswith(line[1])]
+    offers = [found for version in numbers if (found := offered.offer(each.name, version)) and found.python]
+    if not offers:
+        return None
+    return tuple(minor for minor in offered.MINORS if any(minor in found.minors(platform) for found in offers))
+
+
+def _is_of_base(stage: Stage, install: Install) -> bool:
+    """Whether a call may install for the Python of the base or its distribution, and not for one from elsewhere."""
+    found = indexed.interpreter_of(stage, install)
+    if found is None or not isinstance(found.minor, str):
+        return True
+    python, suite = stage.root.base.python, stage.root.base.suite
+    if isinstance(python, Interpreter):
+        return found.minor == python.minor
+    rows = facts.by("distro_pythons", "suite").get(suite, ()) if isinstance(suite, str) else ()
+    return all(found.minor == row["python"] for row in rows)
 
 
 def _of_wheels(stage: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -164,7 +232,7 @@ def _of_project(root: Stage) -> Iterator[tuple[str, tuple[str, ...]]]:
     pipfile = root.build.context.text("Pipfile")
     match = _PIPFILE.search(pipfile.text) if pipfile is not None else None
     if match is not None:
-        yield "the Pipfile", (match[1],)
+        yield PIPFILE, (match[1],)
     source = root.build.context.text("pyproject.toml")
     project = root.build.context.inputs.parsed(source, pyproject.parse) if source is not None else None
     if project is not None and project.requires_python is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ _COPIES = (
     "mirror.gcr.io/library/",
     *(f"{architecture}/" for architecture in ("amd64", "arm64v8", "arm32v7", "arm32v6", "i386", "ppc64le", "s390x")),
 )
+_PUBLIC = frozenset({"docker.io", "ghcr.io", "quay.io", "nvcr.io", "mcr.microsoft.com", "public.ecr.aws", "gcr.io"})
 
 
 def known_image(reference: Reference) -> Mapping[str, Any] | None:
@@ -63,3 +65,15 @@ def is_built_here(reference: Reference) -> bool:
     if reference.registry == "localhost":
         return True
     return reference.registry == DOCKER_HUB and "/" not in reference.familiar and known_image(reference) is None
+
+
+def is_moving(reference: Reference) -> bool:
+    """Whether what the name means is another image after each release: no tag, or one that all releases get."""
+    name, tag = common_name(reference), reference.tag or "latest"
+    rows = (row for row in facts.rows("image_tags") if "moving" in row and fits(name, row["image"]))
+    return not reference.digest and any(re.fullmatch(row["moving"], tag) for row in rows)
+
+
+def is_public(reference: Reference) -> bool:
+    """Whether a public registry has the image, as against one of one's own, whose bases may be set up for just this."""
+    return reference.registry in _PUBLIC and not is_built_here(reference)

@@ -18,6 +18,8 @@ LIBRARIES = "LD_LIBRARY_PATH"
 PRELOAD = "LD_PRELOAD"
 _DEPENDS = regex(r"\$\{\w+:?[-+?]")
 _VARIABLE = regex(r"\$\{?(\w+)")
+# What shells set and no image: a base of which nothing is known does not have them either.
+_OF_SHELLS = frozenset({"PWD", "OLDPWD"})
 
 
 class Listed(NamedTuple):
@@ -57,7 +59,8 @@ class Listed(NamedTuple):
     def unset(self) -> Iterator[str]:
         """The variables in it that are surely empty."""
         for name in self.mentions:
-            if self.step.before.get(name) in (None, ""):
+            value = self.step.before.get(name)
+            if value in (None, "") or (name in _OF_SHELLS and isinstance(value, Unknown)):
                 yield name
 
 
@@ -85,5 +88,13 @@ def has_empty(path: Listed) -> bool:
         return False
     if path.folders is not None:
         return len(path.folders) > 1 and "" in path.folders
-    bare = path.text.strip("\"'")
+    text = path.text
+    for name in path.unset():
+        text = regex(rf"\$(?:\{{{name}\}}|{name}(?!\w))").sub("", text)
+    return has_gap(text)
+
+
+def has_gap(text: str) -> bool:
+    """Whether a value as it is written has an empty element, whatever its variables are."""
+    bare = text.strip("\"'")
     return bare.startswith(":") or bare.endswith(":") or "::" in bare

@@ -221,11 +221,10 @@ def server_of(stage: Stage, each: Executed, source: Source) -> Server | None:
 
 def launch(stage: Stage, each: Executed, source: Source) -> Launch | None:
     """How a command starts a server; None where it starts none that the table knows."""
-    row = _by_command(each)
+    row = _by_command(each) or _by_copy(stage, each)
     if row is not None:
         return Launch(stage, row, each, source)
-    path = _script(each)
-    program = _program(stage, path) if path is not None else None
+    program = source_of(stage, each)
     module = stage.build.context.inputs.parsed(program, python.parse) if program is not None else None
     row, calls = _served_by(module) if module is not None else (None, ())
     return Launch(stage, row, each, source, program, calls) if row is not None else None
@@ -236,6 +235,22 @@ def _by_command(each: Executed) -> dict[str, str] | None:
         return _row("program", each.name, each.arguments)
     name, rest, is_module = interpreted(each)
     return _row("module", name, rest) if is_module else _row("program", name.rpartition("/")[2], rest)
+
+
+def _by_copy(stage: Stage, each: Executed) -> dict[str, str] | None:
+    """A script that the Dockerfile copies out of the package of a server, where it is a module that serves."""
+    name = posixpath.basename(_script(each) or "")
+    for row in facts.rows("servers") if name else ():
+        path = row.get("module", "").replace(".", "/") + ".py"
+        if "/" in path and posixpath.basename(path) == name and path in stage.build.source.text:
+            return row
+    return None
+
+
+def source_of(stage: Stage, each: Executed) -> Source | None:
+    """The Python of the context that a command runs, as a script or a module."""
+    path = _script(each)
+    return _program(stage, path) if path is not None else None
 
 
 def interpreted(each: Executed) -> tuple[str, Sequence[str], bool]:

@@ -30,6 +30,16 @@ class Source:
     text: str
     has_bom: bool = False
 
+    def comment_above(self, offset: int) -> str:
+        """The lines of the comment that ends directly above the line of a place; empty where there is none."""
+        start = end = self.text.rfind("\n", 0, offset) + 1
+        while start > 0:
+            line = self.text.rfind("\n", 0, start - 1) + 1
+            if not self.text[line:start].lstrip().startswith("#"):
+                break
+            start = line
+        return self.text[start:end]
+
     def comments_above(self, offset: int) -> list[str]:
         """The comments, each a line that begins with `#`, among the three lines in front of a place."""
         return [line for line in self.text[:offset].splitlines()[-3:] if line.lstrip().startswith("#")]

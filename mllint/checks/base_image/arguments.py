@@ -1,10 +1,11 @@
 """ML104: a base that only whoever builds can name."""
 
+import re
 from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.checks.base_image.pinning import is_first_use
-from mllint.findings import Finding, Location, Related
+from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.build import Build
 from mllint.image.expansion import expand
 from mllint.image.stage import Stage
@@ -15,8 +16,17 @@ from mllint.sources.reference import Reference
 from mllint.sources.words import Word
 
 _VARIABLE = regex(r"\$\{?(\w+)")
-# What a chain of builds fills in: no image is meant where nobody does.
-_SLOT = regex(r"\$\{?(?:\w*_)?(?:BASE(?:_?IMAGE)?|FROM(?:_IMAGE)?|PARENT(?:_IMAGE)?)(?:_(?:NAME|REF|URI))?\}?")
+# What a chain of builds fills in, or a script that knows which images there are.
+_SLOT = regex(
+    r"\$\{?(?:\w*_)?(?:BASE(?:_?IMAGE)?|FROM(?:_IMAGE)?|PARENT(?:_IMAGE)?)(?:_(?:NAME|REF|URI))?\}?", re.IGNORECASE
+)
+# A default that stands for none.
+_PLACEHOLDER = regex(
+    r"(?:non-?existing|non-?existent|does-?not-?exist|placeholder|change-?me|undefined|unset|none|null|todo|tbd)",
+    re.IGNORECASE,
+)
+# What `docker buildx bake` reads without being told.
+_BAKES = ("docker-bake.hcl", "docker-bake.json")
 # Set by BuildKit itself, also where nothing declares them.
 _PREDEFINED = regex(r"(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT|STAGE)")
 
@@ -28,15 +38,22 @@ def base_arg_without_default(stage: Stage) -> Iterator[Finding]:
     if not stage.instruction.words or not is_first_use(stage):
         return
     word = stage.instruction.words[0]
-    if _SLOT.fullmatch(word.text.strip("\"'")):
-        return
     values, declared = _without_arguments(build)
     missing = list(_missing(word.text, values, declared))
     name = expand(word.text, values, build.dockerfile.escape)
-    if not missing or isinstance(name, Unknown) or isinstance(reference.parse(name), Reference):
-        return
-    missing = _needed(word.text, values, missing, build.dockerfile.escape)
-    related = [Related(Location(build.source, declared[each].span), "its ARG") for each in missing if each in declared]
+    if not missing and isinstance(name, str) and _PLACEHOLDER.fullmatch(name):
+        yield from _placeholder(stage, word, name, declared)
+    if missing and not isinstance(name, Unknown) and not isinstance(reference.parse(name), Reference):
+        needed = _needed(word.text, values, missing, build.dockerfile.escape)
+        # A base, or the registry that it is taken from, that is nothing but an argument is made to be put on any.
+        is_strict = any(each in declared for each in needed) and not _is_named(word.text, values, declared)
+        yield _unnamed(stage, word, needed, declared)._replace(is_strict=is_strict)
+
+
+def _unnamed(stage: Stage, word: Word, missing: list[str], declared: dict[str, Word]) -> Finding:
+    """A base whose name lacks the values of some arguments."""
+    source = stage.build.source
+    related = [Related(Location(source, declared[each].span), "its ARG") for each in missing if each in declared]
     verb = "have" if len(missing) > 1 else "has"
     is_declared = bool(related)
     undeclared = f"{'are' if len(missing) > 1 else 'is'} declared by no ARG above the first FROM"
@@ -46,9 +63,34 @@ def base_arg_without_default(stage: Stage) -> Iterator[Finding]:
     message = f"{word.text} names no image, as {_listed(missing)} {why}: {outcome}"
     wanted = " and ".join(f"ARG {each}=..." for each in missing)
     repair = f"write above the first FROM what a plain build is to use: {wanted}"
-    # An image whose base, or the registry that it is taken from, is nothing but an argument is made to be put on any.
-    is_strict = is_declared and not _is_named(word.text, values, declared)
-    yield Finding(Location(build.source, word.span), message, repair, tuple(related), is_strict=is_strict)
+    if all(each in declared for each in missing):
+        repair = f"give the ARG above the first FROM what a plain build is to use as its default: {wanted}"
+    severity = Severity.INFO if is_declared and _is_slot(word) else None
+    return Finding(Location(source, word.span), message, repair, tuple(related), severity=severity)
+
+
+def _is_slot(word: Word) -> bool:
+    return _SLOT.fullmatch(word.text.strip("\"'")) is not None
+
+
+def _placeholder(stage: Stage, word: Word, name: str, declared: dict[str, Word]) -> Iterator[Finding]:
+    """A base that is a variable alone whose default stands for none."""
+    argument = "".join(_VARIABLE.findall(word.text))
+    if argument in declared and stage.parent is None and not _is_baked(stage.build):
+        why = f"the default of {argument} is the placeholder {name}"
+        outcome = f"docker build fails without --build-arg {argument}=..."
+        message = f"{word.text} names no image, as {why}: {outcome}"
+        repair = f"give the ARG what a plain build is to use as its default: ARG {argument}=..."
+        related = (Related(Location(stage.build.source, declared[argument].span), "its ARG"),)
+        where = Location(stage.build.source, word.span)
+        yield Finding(where, message, repair, related, severity=Severity.INFO, is_strict=True)
+
+
+def _is_baked(build: Build) -> bool:
+    """Whether a file of bake lies beside the Dockerfile, which builds it with what it is to be given."""
+    inputs = build.context.inputs
+    folder = (inputs.cwd / build.source.path).parent
+    return any(inputs.exists(folder / name) for name in _BAKES)
 
 
 def _is_named(text: str, values: dict[str, Value], declared: dict[str, Word]) -> bool:

@@ -1,25 +1,43 @@
 """ML106: a base that gets no fixes any more."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.checks.base_image.pinning import defaults, is_first_use
+from mllint.checks.base_image.pinning import defaults
 from mllint.findings import Finding, Location, Severity
 from mllint.image import end_of_life
+from mllint.image.compiling import is_put_aside
 from mllint.image.end_of_life import Ended
 from mllint.image.names import common_name
-from mllint.image.published import missing_tag
+from mllint.image.published import CUDA_IMAGES, missing_tag
 from mllint.image.releases import version_of
 from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources import reference as references
 from mllint.sources.reference import Reference
 
+_ASKED = {
+    end_of_life.REQUIRES_PYTHON: "raise requires-python in pyproject.toml to a supported Python first",
+    end_of_life.PYTHON_2: "move the code to Python 3 first",
+    end_of_life.PIPFILE: "raise python_version in the Pipfile to a supported Python first, and lock again",
+}
 # A repository for one release: its other tags are no newer.
-_NUMBERED = regex(r"\d[-.]\d+$")
-_UBUNTU = "ubuntu22.04"
-"""The oldest release of Ubuntu that is supported, which the most versions of CUDA have images on."""
+_NUMBERED = regex(r"(?:\d[-.]|debian)\d+$")
+_DISTROS = {"ubuntu": "ubuntu22.04", "centos": "rockylinux8"}
+"""The oldest release that is supported and the most versions of CUDA have images on, with the same package manager."""
+_TENSORFLOW_1 = regex(r"tensorflow[\w-]*:(?:[01]\.|\d\d\.\d\d-tf1)")
+# The project as others install it, whatever Python made it, and what needs none.
+_PACKED = regex(r"(?:^|/)(?:dist|wheels?|wheelhouse)(?:/[^/]*)?$|/uvx?$|\.(?:whl|zip|tar\.gz)$")
+
+
+# What stands for the release of a name: all of it, or its tag.
+_BY_ARGUMENT = regex(r"(?:[^$]*:)?\$\{?\w+\}?(?:-slim)?")
+# A comment that says why the image stays as it is.
+_OLD_ON_PURPOSE = regex(
+    r"\b(?:old(?:er|est)?|legacy|deprecated|unsupported|eol|end[ -]of[ -]life|glibc)\b", re.IGNORECASE
+)
 
 
 @check("ML106")
@@ -27,42 +45,79 @@ def eol_base(stage: Stage) -> Iterator[Finding]:
     """An image whose Python, distribution or maker gives no fixes any more."""
     base = stage.base
     # The images of manylinux are old on purpose: what is built in them is to run on old systems.
-    if base.kind != "image" or base.reference is None or "manylinux" in base.text or not is_first_use(stage):
+    if base.kind != "image" or base.reference is None or "manylinux" in base.text or not _is_told_here(stage):
         return
     found, row = end_of_life.ended(base), end_of_life.given_up(base)
-    is_in_image = stage.is_in_image or (stage.build.final is not None and stage.build.final.root.base.text == base.text)
-    if (not found and not row) or not (is_in_image or _is_taken(stage)):
+    if (not found and not row) or not (stage.is_in_image or _is_taken(stage, found)):
         return
     word = stage.instruction.words[0]
     name = f"{base.text} (from {word.text})" if "$" in word.text else base.text
     is_broken = end_of_life.without_archive(stage)
-    message = f"{name} {_gone(found) if is_broken else _said(found, row, is_in_image)}"
-    is_fresh = not row and all(each.is_fresh for each in found)
+    message = f"{name} {_gone(found) if is_broken else _said(stage, found, row)}"
+    is_fresh, is_meant = not row and all(each.is_fresh for each in found), _is_meant(stage)
+    is_hint = is_fresh or is_meant or not stage.is_in_image or is_put_aside(stage.build.source.path)
     yield Finding(
         Location(stage.build.source, word.span),
         message,
-        _repair(stage, base.reference, found, row),
+        _repair(stage, base.reference, found, row) + (_where(stage) if not row or "use" in row else ""),
         tuple(defaults(stage, word.text)),
-        severity=Severity.ERROR if is_broken else None,
-        is_strict=not is_broken and (is_fresh or not is_in_image),
+        severity=Severity.ERROR if is_broken else Severity.INFO if is_meant else None,
+        is_strict=not is_broken and is_hint,
     )
 
 
-def _is_taken(stage: Stage) -> bool:
-    """Whether the image has something that this stage made."""
-    return any(stage.index in other.takes_from for other in stage.build.needed if other.is_in_image)
+def _is_told_here(stage: Stage) -> bool:
+    """Whether to report a base at this stage: of those whose base the same variable names, at the one that the image is
+    made from, or else at the first."""
+    written, final = stage.instruction.words[0].text, stage.build.final
+    if stage not in stage.build.needed or "$" not in written:
+        return stage in stage.build.needed
+    same = [each for each in stage.build.needed if each.instruction.words[0].text == written]
+    root = final.root if final is not None else None
+    return stage is (root if root in same else same[0])
 
 
-def _said(found: Sequence[Ended], row: Mapping[str, str], is_in_image: bool) -> str:
+def _is_meant(stage: Stage) -> bool:
+    """Whether a comment above the FROM, or above the argument that names the image, says why it is an old one."""
+    source, word = stage.build.source, stage.instruction.words[0]
+    starts = [stage.instruction.span.start, *(each.location.span.start for each in defaults(stage, word.text))]
+    return any(_OLD_ON_PURPOSE.search(source.comment_above(start)) for start in starts)
+
+
+def _where(stage: Stage) -> str:
+    """The line to change, where that is not the FROM."""
+    written = stage.instruction.words[0].text
+    arguments = list(defaults(stage, written)) if _BY_ARGUMENT.fullmatch(written) else []
+    return f", by the ARG in line {arguments[0].location.start[0]}" if arguments else ""
+
+
+def _is_taken(stage: Stage, found: Sequence[Ended]) -> bool:
+    """Whether the image has something that a part of this stage which has ended made."""
+    takers = [other for other in stage.build.needed if other.is_in_image and stage.index in other.takes_from]
+    if any(each.of != "python" for each in found):
+        return bool(takers)
+    steps = [step for other in takers for step in other.steps]
+    paths = [
+        source.path for step in steps if step.copy and step.copy.stage == stage.index for source in step.copy.sources
+    ]
+    paths += [mount.source for step in steps for mount in step.mounts if mount.stage == stage.index]
+    is_base = any(other.base.stage == stage.index for other in takers)
+    return is_base or any(not isinstance(path, str) or not _PACKED.search(path) for path in paths)
+
+
+def _said(stage: Stage, found: Sequence[Ended], row: Mapping[str, str]) -> str:
     if not found:
+        tag = (stage.base.reference and stage.base.reference.tag) or "latest"
+        if re.fullmatch(row.get("rebuilt", ""), tag):
+            return f"is {row['why']}: its builds end one day, as those of other tags have"
         return f"is {row['why']}: no fixes reach it any more"
     parts = " and ".join(each.what for each in found)
     days = " and ".join(dict.fromkeys(each.day for each in found))
     outcome = "holes found since stay open in the image"
-    if not is_in_image:
-        outcome = "what the image takes from this stage was made by and of programs with holes found since"
-    end = f", and is {row['why']}" if row else f": {outcome}"
-    return f"brings {parts}, whose public security fixes ended on {days}{end}"
+    if not stage.is_in_image:
+        outcome = "what the image takes from this stage is built with programs that nobody mends"
+    end = f", and is {row['why']}" if row else ""
+    return f"brings {parts}, whose public security fixes ended on {days}{end}: {outcome}"
 
 
 def _gone(found: Sequence[Ended]) -> str:
@@ -71,47 +126,84 @@ def _gone(found: Sequence[Ended]) -> str:
 
 
 def _repair(stage: Stage, reference: Reference, found: Sequence[Ended], row: Mapping[str, str]) -> str:
+    if "python_with" in row:
+        return f"{_python(stage)}, with {row['python_with']}"
     if row:
-        return f"start from {row['use']}" if "use" in row else "serve the model with something that is looked after"
-    if cuda := _other_cuda(reference):
-        suited = end_of_life.suited(stage)
-        if suited.held_by:
-            return f"raise the pins first, as {suited.held_by} has no wheel for a supported Python: then take {cuda}"
-        return f"start from {cuda}"
+        return f"start from {row['use']}" if "use" in row else f"serve the model with {row['servers']}"
+    if cuda := _same_cuda(stage, reference) or _other_cuda(stage, reference):
+        # What was built for an older CUDA does not run with another, whichever Python it is for.
+        is_other = not cuda.startswith(reference.familiar)
+        return _first(stage, end_of_life.pythons_of(_distro(stage)), cuda, is_other)
     has_python = any(each.of == "python" for each in found)
     release = end_of_life.instead(stage.base) if any(each.of != "python" for each in found) else ""
     if not stage.base.is_plain:
-        # What else is in the image was built for its Python.
-        parts = [f"Python {end_of_life.supported()[0]} or later"] if has_python else []
-        what = f"image than {reference.familiar}" if _NUMBERED.search(reference.familiar) else "release"
-        of = "" if what != "release" else f" of {reference.familiar}"
-        return f"take a newer {what}{of}, with {' and '.join([*parts, *filter(None, [release])])}"
+        return _newer(stage, reference, release, has_python)
     if not has_python:
-        return f"start from {release}" if release else "start from a supported release"
+        return _first(stage, end_of_life.pythons_of(release), release or "a supported release")
     return _python(stage) + (f", on {release}" if release else "")
+
+
+def _newer(stage: Stage, reference: Reference, release: str, has_python: bool) -> str:
+    """A newer image of the same kind, as what else is in it was built for its Python."""
+    first = end_of_life.python_with(stage.base) if release else ""
+    parts = [f"Python {first or end_of_life.supported()[0]} or later"] if has_python or first else []
+    is_other = _NUMBERED.search(reference.familiar) is not None
+    newer = (
+        f"take a newer image than {reference.familiar}" if is_other else f"take a newer release of {reference.familiar}"
+    )
+    if _TENSORFLOW_1.search(stage.base.text):
+        return f"move the model to TensorFlow 2, as no supported image has TensorFlow 1: then {newer}"
+    tool = ", where dnf takes the place of yum" if first and _runs(stage, "yum") else ""
+    return f"{newer}, with {' and '.join([*parts, *filter(None, [release])])}{tool}"
+
+
+def _runs(stage: Stage, program: str) -> bool:
+    return any(each.name == program for step in stage.steps for each in step.commands)
+
+
+def _first(stage: Stage, minors: Sequence[str], release: str, is_for_all: bool = False) -> str:
+    """What to start from, and what holds the image back from the Pythons of it."""
+    held = end_of_life.held(stage, minors, is_for_all)
+    if held is None:
+        return f"start from {release}"
+    what = _ASKED.get(held) or f"raise the pins first, as {held} has no wheel for Python {' or '.join(minors)}"
+    return f"{what}: then start from {release}"
 
 
 def _python(stage: Stage) -> str:
     suited = end_of_life.suited(stage)
     if not suited.minors:
-        if suited.held_by == end_of_life.REQUIRES_PYTHON:
-            return "raise requires-python in pyproject.toml to a supported Python, and start from that"
+        if suited.held_by in _ASKED:
+            return f"{_ASKED[suited.held_by]}: then start from that"
         held = f"{suited.held_by} has" if suited.held_by else "the pins here together have"
         return f"raise the pins first, as {held} no wheel for a supported Python: then start from one"
     newest = suited.minors[-1]
-    if suited.has_pins:
-        return f"start from Python {newest}, the newest that all pins here have wheels for"
-    return f"start from a supported Python, {suited.minors[0]} to {newest}"
+    if suited.has_pins and (suited.limited_by or suited.are_known):
+        pins = "all pins here have wheels for" if suited.are_known else f"{suited.limited_by} has a wheel for"
+        if suited.limited_by in _ASKED:
+            pins = f"{suited.limited_by} admits"
+        return f"start from Python {newest}, the newest that {pins}"
+    return f"start from a supported Python, {suited.minors[0]} or later"
 
 
-def _other_cuda(reference: Reference) -> str:
-    """The same CUDA on a supported release of Ubuntu, or what has it."""
-    if common_name(reference) not in ("nvidia/cuda", "nvcr.io/nvidia/cuda") or reference.tag is None:
+def _distro(stage: Stage) -> str:
+    """The release that an image of CUDA is to be taken on."""
+    return _DISTROS["centos" if stage.base.distro == "centos" else "ubuntu"]
+
+
+def _same_cuda(stage: Stage, reference: Reference) -> str:
+    """The same CUDA on a supported release of the distribution."""
+    if common_name(reference) not in CUDA_IMAGES or reference.tag is None:
         return ""
-    tag = f"{reference.tag.rpartition('-')[0]}-{_UBUNTU}"
-    found = references.parse(f"{reference.familiar}:{tag}")
+    found = references.parse(f"{reference.familiar}:{reference.tag.rpartition('-')[0]}-{_distro(stage)}")
     is_known = reference.tag.partition("-")[0] in facts.by("cuda_images", "version")
-    if is_known and isinstance(found, Reference) and missing_tag(found) is None:
-        return f"{found.familiar}:{tag}"
-    first = min((row["version"] for row in facts.rows("cuda_images") if row["distro"] == _UBUNTU), key=version_of)
-    return f"CUDA {first} or later, which has images on {_UBUNTU}"
+    return found.text if is_known and isinstance(found, Reference) and missing_tag(found) is None else ""
+
+
+def _other_cuda(stage: Stage, reference: Reference) -> str:
+    """The first CUDA that has images on such a release."""
+    if common_name(reference) not in CUDA_IMAGES or reference.tag is None:
+        return ""
+    distro = _distro(stage)
+    first = min((row["version"] for row in facts.rows("cuda_images") if row["distro"] == distro), key=version_of)
+    return f"CUDA {first} or later, which has images on {distro}"

@@ -8,7 +8,7 @@ from mllint import facts
 from mllint.checks import check
 from mllint.checks.base_image.retagging import retagged
 from mllint.edits import replace
-from mllint.findings import Finding, Fix, Location, Related
+from mllint.findings import Finding, Fix, Location, Related, Severity
 from mllint.image.build import Build
 from mllint.image.names import common_name, fits, is_built_here
 from mllint.image.published import exact_tag
@@ -22,19 +22,33 @@ def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     """A base, or an image that files are taken from, whose name means another image next month."""
     yield from _taken(stage)
     reference = stage.base.reference
-    if reference is None or reference.digest or is_built_here(reference) or not is_first_use(stage):
+    if reference is None or reference.digest or not is_first_use(stage):
         return
     where = Location(stage.build.source, stage.instruction.words[0].span)
     written = stage.instruction.words[0].text
+    if is_built_here(reference):
+        if "$" not in written and (found := _open(reference)):
+            message = f"{stage.base.text} {found}: the base is whatever was last built or pulled under that name"
+            repair = "give each build of it a tag of its own, and name that here"
+            yield Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
+        return
     name = f"{stage.base.text} (from {written})" if "$" in written else stage.base.text
     related = tuple(defaults(stage, written))
     if found := _open(reference):
         message = f"{name} {found}: a rebuild can start from another image"
         yield Finding(where, message, _exactly(stage, reference), related, pinned(stage, reference))
-    else:
+    elif stage is (alike := _alike(stage))[0]:
         message = f"{name} has no digest: whoever can push the tag can change the image"
         repair = "add the digest behind the tag: docker buildx imagetools inspect shows it"
-        yield Finding(where, message, repair, related, is_strict=True)
+        again = (
+            Related(Location(stage.build.source, each.instruction.words[0].span), "here too") for each in alike[1:]
+        )
+        yield Finding(where, message, repair, (*related, *again), severity=Severity.INFO, is_strict=True)
+
+
+def _alike(stage: Stage) -> list[Stage]:
+    """The stages of the image that start from the same base, in order."""
+    return [each for each in stage.build.needed if each.base.reference == stage.base.reference]
 
 
 def _open(reference: Reference) -> str | None:

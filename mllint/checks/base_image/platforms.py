@@ -1,11 +1,13 @@
 """ML110: stages that are tied to one processor, or to that of the machine that builds."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.edits import delete, replace
 from mllint.findings import Finding, Fix, Location, Related
+from mllint.image.build import Build
 from mllint.image.content.moved import compiled_in
 from mllint.image.installing import indexed, offered
 from mllint.image.stage import Stage
@@ -21,6 +23,11 @@ _ONE_PROCESSOR = regex(r"(?:docker\.io/)?(?:amd64|arm32v[567]|arm64v8|i386|ppc64
 # Environments and folders of programs, by their paths.
 _PROGRAMS = regex(
     r"/(?:[\w.-]*v?env|[\w.-]*python[\d.]*|(?:mini)?conda\d?|bin|lib|(?:site|dist)-packages)$|/s?bin/[^/]+$"
+)
+# What comments call them.
+_OF_PROCESSORS = regex(
+    r"\b(?:arm|aarch64|amd64|x86|x64|apple|m[1-4]\b|mac|(?:micro)?arch(?:itecture)?s?\b|platform|processor|emulat)",
+    re.IGNORECASE,
 )
 _OF_BUILDER = regex(r"\$(?:BUILDPLATFORM|\{BUILDPLATFORM\})")
 
@@ -45,7 +52,9 @@ def build_platform_hardcoded(stage: Stage) -> Iterator[Finding]:
 
 def _fixed(stage: Stage, flag: Word) -> Finding | None:
     """An image for one processor, where all in it is there for others too."""
-    if not stage.base.is_plain or "cuda" in stage.base.text or _needs_one(stage):
+    if not stage.base.is_plain or "cuda" in stage.base.text or _needs_one(stage) or _is_explained(stage):
+        return None
+    if not _starts_something(stage.build):
         return None
     if stage.name and flag.text.split("/")[1] in stage.name:
         return None
@@ -58,7 +67,9 @@ def _fixed(stage: Stage, flag: Word) -> Finding | None:
 def _of_repository(stage: Stage) -> Iterator[Finding]:
     """An official image from the repository of one processor, told at the first FROM of such."""
     tied = [(each, each.instruction.words[0]) for each in stage.build.needed if _tied(each)]
-    if not tied or tied[0][0] is not stage or any(_needs_one(each) for each, _ in tied):
+    if not tied or tied[0][0] is not stage or any(_needs_one(each) or _is_explained(each) for each, _ in tied):
+        return
+    if not _starts_something(stage.build):
         return
     source, word = stage.build.source, tied[0][1]
     name = _ONE_PROCESSOR.sub("", word.text)
@@ -86,6 +97,17 @@ def _needs_one(root: Stage) -> bool:
                 if known and known[-1].python and "any" not in known[-1].python and known[-1].arm64 in (None, "no"):
                     return True
     return False
+
+
+def _is_explained(stage: Stage) -> bool:
+    """Whether a comment above the FROM tells of processors."""
+    return any(map(_OF_PROCESSORS.search, stage.build.source.comments_above(stage.instruction.span.start)))
+
+
+def _starts_something(build: Build) -> bool:
+    """Whether the image is there to run, and not to make files of one kind with what it holds."""
+    final = build.final
+    return final is not None and (final.last("CMD", "ENTRYPOINT") is not None or bool(final.end.exposed))
 
 
 def _of_image(stage: Stage, flag: Word) -> Finding:

@@ -64,27 +64,29 @@ def _effect(base: Framework) -> str:
 
 def _loose(use: Use, found: Loose) -> Finding:
     base, first = found.framework, found.open[0]
-    more = f" and {len(found.open) - 1} more" if found.open[1:] else ""
-    listed = f"{first.name}{more}"
-    verb = "are" if more else "is"
+    listed = f"{first.name}, among others," if found.open[1:] else first.name
     message = (
-        f"nothing holds {_called(use, base)}: {listed} {verb} not pinned, and once a release of"
-        f" {'them' if more else 'it'} requires a newer {base.name}, {tool(use.install)} brings that over it"
+        f"nothing holds {_called(use, base)}: {listed} is not pinned, and once a release of it requires a newer"
+        f" {base.name}, {tool(use.install)} brings that over it"
     )
     if found.brings is not None:
-        message = (
-            f"nothing holds {_called(use, base)}: {first.name} brings {found.brings}, each release of which requires"
-            f" one {base.name}, and {tool(use.install)} puts that over it"
-        )
+        whose = f"each release of {first.name}"
+        if found.brings != first.name:
+            whose = f"{first.name} brings {found.brings}, each release of which"
+        effect = f"requires one {base.name}, and {tool(use.install)} puts that over it"
+        message = f"nothing holds {_called(use, base)}: {whose} {effect}"
     repair = f"pass a constraints file with the {base.name} that is in place (-c constraints.txt)"
     if found.is_all_open:
         repair += f", or pin {' and '.join(each.name for each in found.open)}"
     where, call = place_of(use, first)
-    return Finding(where, message, repair, (*([call] if call else []), _where(use, base)), is_strict=True)
+    related = (*([call] if call else []), _where(use, base))
+    return Finding(where, message, repair, related, is_strict=found.brings is None)
 
 
 def _called(use: Use, base: Framework) -> str:
     name = f"{base.name} {base.version}" if base.version else f"the {base.name}"
+    if base.taken_from is not None:
+        name = f"the {base.name} of {base.taken_from}"
     return f"{name} of {use.stage.root.base.text}" if base.place is None else f"{name}, which an earlier call installs"
 
 

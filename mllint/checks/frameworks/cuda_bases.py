@@ -1,4 +1,4 @@
-"""ML704, ML705, ML707, ML709 and ML712: what is installed on an image of CUDA, or needs one."""
+"""ML704, ML705, ML709 and ML712: what is installed on an image of CUDA, or needs one."""
 
 from collections.abc import Iterator
 
@@ -113,29 +113,6 @@ def duplicate_cuda_stack(stage: Stage) -> Iterator[Finding]:
     place = Location(root.build.source, root.instruction.words[0].span)
     related = (Related(where(stage, event), f"{event.name} is installed here"),)
     yield Finding(place, message, repair, related, _slimmed(root))
-
-
-@check("ML707")
-def cpu_wheels_on_gpu_image(stage: Stage) -> Iterator[Finding]:
-    """The CPU build of a framework on an image of CUDA."""
-    base = cuda.cuda_base(stage) if stage.is_final else None
-    event = _for_cpu(stage) if base is not None else None
-    if base is None or event is None or is_needed(stage, base):
-        return
-    version = f" {event.version}" if isinstance(event.version, str) else ""
-    what = f"{event.name}{version}" if event.name != "torch" else f"the build of torch{version} here"
-    message = f"{what} is for the CPU alone, on {stage.root.base.text}: no model runs on a GPU"
-    repair = "install the build for CUDA, or start from an image without CUDA, as python:3.12-slim-bookworm"
-    yield Finding(where(stage, event), message, repair, asked_at(stage, event))
-
-
-def _for_cpu(stage: Stage) -> Distribution | None:
-    """The only framework of an image, in its build for the CPU."""
-    found = cuda.packages(stage) or {}
-    torch, tensorflow = found.get("torch"), found.get("tensorflow-cpu")
-    if torch is not None and not {"tensorflow", "jax", "vllm"}.intersection(found):
-        return torch if cuda.torch_build(stage, torch) == "cpu" else None
-    return tensorflow if tensorflow is not None and not {"torch", "jax", "tensorflow"}.intersection(found) else None
 
 
 def _slimmed(root: Stage) -> Fix | None:

@@ -2,14 +2,14 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from mllint.checks import check
 from mllint.edits import delete, insert
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.names import common_name
-from mllint.image.search_paths import LIBRARIES, PRELOAD, Listed, has_empty, search_paths
+from mllint.image.search_paths import LIBRARIES, PRELOAD, Listed, has_empty, has_gap, search_paths
 from mllint.image.stage import Stage, Step
 from mllint.patterns import regex
 from mllint.sources.text import Span
@@ -23,6 +23,7 @@ _STUBS = regex(r"/stubs/?$")
 _DEVEL = regex(r"(?:cuda|pytorch)[^/]*:.*-devel\b")
 _DEV_PACKAGE = regex(r"cuda(?:-[a-z]+)*-dev(?:-\d|$)|cuda-(?:toolkit|compiler|nvcc)\b|cuda(?:-\d+-\d+)?$")
 _ALLOCATORS = regex(r"lib(?:jemalloc|tcmalloc(?:_minimal)?|mimalloc|hoard|snmalloc)\b.*")
+_ECHO = regex(r"\b(?:echo|printf)\s+[\"']?([^\"'>;&|\n]+?)[\"']?\s*>>?\s*([\w./-]+)")
 _NGC = regex(r"nvcr\.io/nvidia/(?:pytorch|tensorflow|tritonserver|nemo|jax|mxnet|merlin/.*)")
 
 
@@ -46,11 +47,13 @@ def empty_path_element(stage: Stage) -> Iterator[Finding]:
     for path in search_paths(stage) if stage.is_in_image else ():
         if not has_empty(path):
             continue
-        unset = [] if path.folders is None else list(path.unset())
-        why = f", as ${unset[0]} is not set here" if unset else f" {_where(path)}"
+        unset = [] if path.folders is None and has_gap(path.text) else list(path.unset())
+        names = " and ".join(f"${name}" for name in unset)
+        why = f", as {names} {'are' if unset[1:] else 'is'} not set here" if unset else f" {_where(path)}"
         repair = "leave the colon out that has nothing in front or behind"
         if path.name in unset:
-            repair = f"leave ${path.name} out, or write {_with_colon(path)}"
+            others = "".join(f", and write out what ${name} is meant to be" for name in unset if name != path.name)
+            repair = f"leave ${path.name} out, or write {_with_colon(path)}{others}"
         elif unset:
             repair = f"write out what ${unset[0]} is meant to be: BuildKit knows variables of ENV and ARG alone"
         message = f"{path.name} has an empty element{why}: {_LOOKS[path.name]}"
@@ -67,10 +70,7 @@ def preload_for_all(stage: Stage) -> Iterator[Finding]:
         names = re.split(r"[:\s]+", path.value) if isinstance(path.value, str) else ()
         others = [name for name in names if name and not _ALLOCATORS.fullmatch(name.rpartition("/")[2])]
         if others:
-            message = (
-                f"ENV has {others[0]} loaded into every process of the container, each shell and health check too, and"
-                " not the one alone that needs it"
-            )
+            message = f"ENV has {others[0]} loaded into every process of the container{_below(stage, path, others[0])}"
             repair = "set LD_PRELOAD for the one program that needs it, in the start command or its script"
             if stage.process is None:
                 repair = "set LD_PRELOAD for the one program that needs it, in the call that starts it in the container"
@@ -95,6 +95,18 @@ def cuda_stubs_on_library_path(stage: Stage) -> Iterator[Finding]:
         yield Finding(Location(setting[-1].source, setting[-1].span), message, repair)
 
 
+def _below(stage: Stage, path: Listed, library: str) -> str:
+    """What an ENV with LD_PRELOAD means for the RUNs below it, and for what the container starts."""
+    steps = stage.build.final.steps_before(None) if stage.build.final is not None else ()
+    later = steps[next((at for at, each in enumerate(steps) if each is path.step), len(steps)) :]
+    runs = [at for at, step in enumerate(later) if step.instruction.keyword == "RUN"]
+    brings = [at for at, step in enumerate(later) if step.copy is not None and step.copy.destination == library]
+    if runs and brings and runs[0] < brings[0]:
+        return ", but a COPY below brings it: until then each program of a RUN prints that it cannot be preloaded"
+    also = f" and of the {len(runs)} RUNs below" if len(runs) > 1 else " and of the RUN below" if runs else ""
+    return f"{also}: a fault in it hits each shell and health check too"
+
+
 def _with_colon(path: Listed) -> str:
     """The variable with the colon on its side, both of which are left out together."""
     name = path.name
@@ -108,9 +120,25 @@ def _is_looked_in_anyway(stage: Stage) -> bool:
     """Whether the container starts a script or a module in its work folder, where Python looks first."""
     process = stage.process
     last = process.commands[-1] if process is not None and process.commands else None
-    if last is None or not re.fullmatch(r"python[\d.]*", last.name):
+    calls = [] if last is None else [(last.name, *last.arguments)]
+    if last is not None and last.name in ("bash", "sh") and last.arguments:
+        calls = list(_written_calls(stage, last.arguments[0]))
+    return bool(calls) and all(_looks_there(stage, name, words) for name, *words in calls)
+
+
+def _written_calls(stage: Stage, script: str) -> Iterator[tuple[str, ...]]:
+    """The lines of a script that RUNs of the stage write with echo."""
+    for step in stage.steps:
+        for match in _ECHO.finditer(step.instruction.text) if step.instruction.keyword == "RUN" else ():
+            if posixpath.basename(match[2]) == posixpath.basename(script):
+                yield tuple(match[1].split())
+
+
+def _looks_there(stage: Stage, name: str, arguments: Sequence[str]) -> bool:
+    """Whether a call starts a script or a module in the work folder."""
+    if not re.fullmatch(r"python[\d.]*", name):
         return False
-    words = [word for word in last.arguments if word == "-m" or not word.startswith("-")]
+    words = [word for word in arguments if word == "-m" or not word.startswith("-")]
     first = words[0] if words else ""
     return first == "-m" or (first.endswith(".py") and posixpath.dirname(first) in ("", ".", stage.end.directory))
 

@@ -94,12 +94,12 @@ def _left(stage: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> F
     fix = None
     if not found.at_build:
         repair = "leave them out, as nothing here is known to compile"
-        fix = _without(stage.build.source, left)
+        fix = without(stage.build.source, left)
     where = Location(stage.build.source, words[0].span)
     return Finding(where, message, repair, fix=fix, is_strict=found.at_build)
 
 
-def _without(source: Source, left: list[tuple[Install, Word]]) -> Fix | None:
+def without(source: Source, left: list[tuple[Install, Word]]) -> Fix | None:
     """The calls without these packages; None where one installs nothing else, or a name is not written out."""
     words = [word for _, word in left]
     if any(all(word in words for word in install.operands) for install, _ in left):

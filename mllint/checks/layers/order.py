@@ -8,7 +8,7 @@ from mllint.checks.layers.order_fixes import installed_first
 from mllint.findings import Finding, Location, Related
 from mllint.image.build import Build
 from mllint.image.installing.downloads import is_large
-from mllint.image.installing.order import Late, LateProject, late_installs, late_project, reads_file
+from mllint.image.installing.order import Late, LateProject, brings_history, late_installs, late_project, reads_file
 from mllint.image.stage import Stage, Step
 
 
@@ -38,15 +38,17 @@ def _with_project(stage: Stage, late: LateProject) -> Finding:
     repair = f"{order_texts.first(stage, late)}, then copy the source and add --no-deps to this call"
     source = stage.build.source
     related = (Related(Location(source, late.install.span), "installs the project"),)
-    return Finding(Location(source, late.copy.step.instruction.span), message, repair, related, is_strict=True)
+    return Finding(Location(source, late.copy.step.instruction.span), message, repair, related)
 
 
 def _late(stage: Stage, late: Late) -> Finding:
     install = next(filter(reads_file, late.installs), late.installs[0])
     what, cost, repair = order_texts.in_front(stage, late, install)
-    message = f"{late.copy.written} brings the source before {what}: each edit of the source {cost}"
+    too, moved = order_texts.beside(stage, late, install)
+    brought, change = ("the history", "commit") if brings_history(late.copy) else ("the source", "edit of the source")
+    message = f"{late.copy.written} brings {brought} before {what}: each {change} {cost}{too}"
     source = stage.build.source
     related = tuple(Related(Location(source, each.span), "needs none of the source") for each in late.installs)
     where = Location(source, late.copy.step.instruction.span)
     fix = installed_first(stage, late)
-    return Finding(where, message, repair, related, fix, is_strict=late.is_rest and not reads_file(install))
+    return Finding(where, message, repair + moved, related, fix)

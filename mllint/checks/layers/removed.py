@@ -5,17 +5,25 @@ from collections.abc import Iterator
 from mllint.checks import check
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Location, Related, Severity
+from mllint.image.content.emptied import has_reason, is_volume, left_in
 from mllint.image.events import Cause, Put, Unsure
 from mllint.image.packages import Install
 from mllint.image.paths import joined
 from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage, Step
 from mllint.image.view import Node, covers
+from mllint.patterns import regex
 
 _LARGE = 1_000_000
 """Bytes from which on a copied file counts."""
 _INERT = frozenset({"cd", "df", "du", "echo", "ls", "pwd", "rm", "rmdir", "set", "true"})
+_PRINTS = _INERT - {"rm", "rmdir"}
 _CONDAS = frozenset({"conda", "mamba", "micromamba"})
+# Folders that are emptied to save space and for nothing else: temporary files, caches of any kind, the home of root.
+_DISPOSABLE = regex(
+    r"(?:/var)?/tmp(?:/(?:\*|tmp.*|pip-.*|uv.*)?)?|/root(?:/\*?)?|(?:/root|/home/\w+)/\.cache(?:/\*?)?"
+    r"|/var/cache(?:/.*)?|/usr/share/(?:doc|man|info|locale)(?:/.*)?"
+)
 # Commands that write much: what others make may be a few bytes.
 _WRITES_MUCH = frozenset({"aria2c", "curl", "gdown", "git", "hf", "huggingface-cli", "tar", "unzip", "wget"})
 
@@ -28,6 +36,8 @@ def removed_in_later_layer(stage: Stage) -> Iterator[Finding]:
             continue
         is_cleaning = bool(step.commands) and all(each.name in _INERT or _cleans(each) for each in step.commands)
         found = _large_copy(stage, step) or (_hidden(stage, step) if is_cleaning else None)
+        if found is None and _empties(stage, step):
+            found = _emptied(stage, step)
         if found is not None:
             yield found
 
@@ -79,6 +89,52 @@ def _frees_nothing(stage: Stage, each: Executed, made: Cause, what: str) -> Find
     repair = "remove it at the end of that RUN, or make it in a builder stage"
     related = (Related(Location(stage.build.source, made.span), "writes it"),)
     return Finding(Location(stage.build.source, each.span), message, repair, related, severity=Severity.INFO)
+
+
+def _empties(stage: Stage, step: Step) -> bool:
+    """Whether a RUN behind another removes things and does nothing else."""
+    has_earlier = any(other.instruction.keyword == "RUN" for other in stage.steps_before(step))
+    calls = [each for each in step.commands if each.name not in _PRINTS]
+    return has_earlier and bool(calls) and all(each.name in ("rm", "rmdir") or _finds(each) for each in calls)
+
+
+def _emptied(stage: Stage, step: Step) -> Finding | None:
+    """A RUN that does nothing but empty folders of no use to an image, of what an earlier instruction wrote there."""
+    for each in step.commands if not has_reason(step) else ():
+        words = each.words[1:2] if _finds(each) else each.words[1:] if each.name == "rm" else ()
+        for word in words:
+            path = joined(each.directory, word.value)
+            if not isinstance(path, str) or is_volume(stage, step, path):
+                continue
+            if any(mount.covers(path) in (True, None) for mount in step.mounts):
+                continue
+            found = left_in(stage, step, path)
+            if found is None or found.step is None:
+                continue
+            if _DISPOSABLE.fullmatch(path) or (found.step.copy is not None and _is_folder(stage, step, path)):
+                return _kept(stage, each, word.value, found.step, found)
+    return None
+
+
+def _is_folder(stage: Stage, step: Step, path: str) -> bool:
+    node = stage.view_before(step).find(path)
+    return isinstance(node, Node) and node.kind == "folder"
+
+
+def _kept(stage: Stage, each: Executed, written: str, writer: Step, cause: Cause) -> Finding:
+    what = f"what earlier layers hold of {written} stays in the image"
+    message = f"{each.name} in a RUN of its own frees nothing: {what}"
+    repair = "remove things at the end of the RUN that writes them, and leave this RUN out"
+    if writer.copy is not None:
+        repair = "mount what a COPY brings there into the RUNs that need it, and leave both out"
+    related = (Related(Location(writer.instruction.source, cause.span), "writes there"),)
+    where = Location(stage.build.source, each.span)
+    return Finding(where, message, repair, related, severity=Severity.INFO, is_strict=True)
+
+
+def _finds(each: Executed) -> bool:
+    """Whether a call of find removes what it finds."""
+    return each.name == "find" and ("-delete" in each.arguments or "rm" in each.arguments)
 
 
 def _made_before(stage: Stage, step: Step, path: str) -> Cause | None:

@@ -50,12 +50,15 @@ def _finding(stage: Stage, step: Step, each: Executed, names: list[str]) -> Iter
     before = [call for other in stage.steps_before(step) for call in other.installs]
     calls = [call for call in before if call.manager.language == "python" and not _named(call).isdisjoint(names)]
     base = preinstalled(stage)
-    names = [name for name in names if name in base or any(name in _named(call) for call in calls)]
-    if not names:
+    known = [name for name in names if name in base or any(name in _named(call) for call in calls)]
+    is_told = stage.root.base.is_plain or bool(base)
+    if not known and is_told and stage.view_before(step).doubt("distributions") is None:
         return
+    names = known or names
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     them = "it" if len(names) == 1 else "them"
-    message = f"uninstalling {listed} in a later layer frees nothing: the layer that brought {them} stays in the image"
+    stays = f"the layer that brought {them} stays" if known else f"what the layers below hold of {them} stays"
+    message = f"uninstalling {listed} in a later layer frees nothing: {stays} in the image"
     repair = f"start from an image without {them}, or let a builder stage make the environment"
     related = tuple(Related(Location(stage.build.source, call.span), "installed here") for call in calls[-1:])
     if related:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from mllint import facts
 from mllint.checks import check
 from mllint.edits import insert
 from mllint.findings import Edit, Finding, Fix, Location, Severity
@@ -34,10 +35,8 @@ _YES = {
     "dnf": frozenset({"-y", "--assumeyes", "--assumeno", "--downloadonly"}),
     "zypper": frozenset({"-n", "--non-interactive", "-y", "--no-confirm"}),
 }
-# Neither they nor what they need recommend anything.
-_RECOMMENDS_NOTHING = frozenset(
-    {"ca-certificates", "jq", "libgomp1", "locales", "make", "sudo", "tzdata", "unzip", "zip"}
-)
+# They recommend one small package: zip that which unpacks, curl and wget certificates, which https needs.
+_RECOMMENDS_LITTLE = FETCHERS | {"zip"}
 # What they recommend is often what they are installed for: compilers and headers, dictionaries.
 _RECOMMENDS_NEEDED = frozenset(
     {"python3-pip", "python-pip", "enchant", "enchant-2", "libenchant-2-2", "python3-enchant"}
@@ -58,7 +57,7 @@ def apt_upgrade(stage: Stage) -> Iterator[Finding]:
         each = next(filter(_upgrades_all, step.commands), None)
         if each is not None and not _is_explained(step):
             call = f"{each.name} {next(word for word in each.arguments if word in _UPGRADES[each.name])}"
-            outcome = "which packages the image has, and stores what it replaces twice"
+            outcome = "which releases of its packages the image has, and stores what it replaces twice"
             message = f"{call} leaves it to the day of the build {outcome}"
             repair = "take a newer base image, or upgrade by name the packages that have to be newer"
             yield Finding(Location(stage.build.source, each.span), message, repair)
@@ -107,8 +106,8 @@ def _takes_recommended(install: Install) -> bool:
         return False
     is_told = install.has("--no-install-recommends", "--install-recommends")
     names = {word.value.partition("=")[0] for word in install.operands if not word.value.endswith(".deb")}
-    # curl and wget recommend certificates alone, which https needs.
-    return not is_told and not names <= _RECOMMENDS_NOTHING | FETCHERS
+    alone = facts.by("recommends_nothing", "name") if not is_told else {}
+    return not is_told and not all(name in alone or name in _RECOMMENDS_LITTLE for name in names)
 
 
 @check("DF205")

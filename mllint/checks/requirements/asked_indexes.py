@@ -47,7 +47,7 @@ def _shut(stage: Stage, install: Install) -> Fix | None:
 @check("ML640")
 def index_in_env(stage: Stage) -> Iterator[Finding]:
     """Variables of the image that name the package index of the build."""
-    for tool, variables in _VARIABLES.items() if stage.is_final else ():
+    for tool, variables in _VARIABLES.items() if stage.is_final and not _is_for_region(stage) else ():
         found = [(name, place, urls) for name in variables for place, urls in _kept(stage, name)]
         if not found:
             continue
@@ -66,6 +66,12 @@ def _kept(stage: Stage, name: str) -> Iterator[tuple[Location, list[str]]]:
     place = _set(stage, name)
     if urls and place is not None and not any(map(_is_apart, urls)):
         yield place, urls
+
+
+def _is_for_region(stage: Stage) -> bool:
+    """Whether the container is to ask mirrors too, as one that loads models from a mirror is."""
+    endpoint = stage.end.env.get("HF_ENDPOINT")
+    return bool(endpoint) and "huggingface.co" not in str(endpoint)
 
 
 def _is_apart(url: str) -> bool:

@@ -11,7 +11,9 @@ from mllint.patterns import regex
 from mllint.sources.text import Source
 
 # In the name of a file or of its folder: what is not there for the service that runs.
-_WORKSHOP = regex(r"(?:^|[-_./])(?:dev|develop|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]")
+_WORKSHOP = regex(
+    r"(?:^|[-_./])(?:dev|develop|developers?|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]"
+)
 
 
 def uses_of(subject: Stage | Requirements) -> list[Use]:
@@ -39,9 +41,10 @@ def of_image(requirements: Requirements) -> list[Use]:
     ]
 
 
-def is_workshop(requirements: Requirements) -> bool:
-    """Whether the name of a file or its folder says that those who work on the service need it, and not the service."""
-    folder_and_name = requirements.file.source.path.lower().split("/")[-2:]
+def is_workshop(requirements: Requirements, is_by_name: bool = False) -> bool:
+    """Whether the name of a file says that those who work on the service need it, and not the service; or that of its
+    folder, unless the name alone is to count."""
+    folder_and_name = requirements.file.source.path.lower().split("/")[-1 if is_by_name else -2 :]
     return _WORKSHOP.search("/".join(folder_and_name)) is not None
 
 

@@ -60,7 +60,7 @@ def _updating(stage: Stage, install: Install, everything: Word | None) -> Findin
     names = " ".join(word.text for word in install.operands)
     what = f"{tool} update {names or '--all'}"
     message = f"{what} takes the newest of the day{' of all that is installed' if not names else ''}"
-    repair = "leave it out: a base with a fixed tag has releases that were tested together"
+    repair = "leave it out, and take a base or an installer of a fixed release"
     where = Location(stage.build.source, install.span)
     severity = None if everything else Severity.INFO
     message += ": the next build may hold other releases"

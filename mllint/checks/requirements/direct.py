@@ -7,8 +7,10 @@ from mllint.checks import check
 from mllint.checks.requirements.calls import is_workshop, of_image
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Related
+from mllint.image.compiling import is_put_aside
 from mllint.image.installing import refs
 from mllint.image.installing.indexed import written_by
+from mllint.image.installing.own import is_own
 from mllint.image.installing.pins import is_for_linux
 from mllint.image.packages import Install
 from mllint.image.stage import Stage
@@ -26,22 +28,26 @@ class _Address(NamedTuple):
 def vcs_or_url_without_commit(subject: Stage | Requirements) -> Iterator[Finding]:
     """A requirement by the address of a branch."""
     if isinstance(subject, Stage):
-        found, is_aside = _of_stage(subject), False
+        found, builds, is_aside = _of_stage(subject), [subject.build], is_put_aside(subject.build.source.path)
     else:
         uses = of_image(subject)
-        found, is_aside = _of_file(subject, uses), not uses and is_workshop(subject)
+        found, builds = _of_file(subject, uses), [use.stage.build for use in uses]
+        is_aside = (not uses and is_workshop(subject)) or is_put_aside(subject.file.source.path)
     for each in dict.fromkeys(found):
         moving = refs.repository(each.url) or refs.archive(each.url) or refs.file(each.url)
-        if moving is not None:
+        # A project that installs itself follows its own branch on purpose.
+        if moving is not None and not any(is_own(build, moving.place) for build in builds):
             what = f"from {moving.ref}, which is no commit" if moving.ref else "without a commit"
             message = f"{moving.place} is installed {what}: the next build may install other code"
             yield Finding(each.where, message, _repair(each.url, moving.ref), each.related, is_strict=is_aside)
 
 
 def _repair(url: str, ref: str | None) -> str:
-    if ref or not url.startswith("git+"):
+    if not url.startswith("git+"):
         return f"put the full commit in the place of {ref or 'the branch'}: git ls-remote tells it"
-    return "put @ and the full commit behind the repository: git ls-remote tells it"
+    what = f"the full commit in the place of {ref}" if ref else "@ and the full commit behind the repository"
+    end = ", before the #" if "#" in url and not ref else ""
+    return f"put {what}{end}: pip freeze in the tested image tells it"
 
 
 def _of_file(requirements: Requirements, uses: list[Use]) -> Iterator[_Address]:

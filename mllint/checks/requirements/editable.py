@@ -6,12 +6,14 @@ from itertools import pairwise
 from mllint.checks import check
 from mllint.edits import delete
 from mllint.findings import Finding, Fix, Location
-from mllint.image.compiling import is_for_development, is_for_more, is_for_tests, is_service
+from mllint.image.compiling import is_for_development, is_for_tests, is_service
+from mllint.image.content.cloning import cloned_to
 from mllint.image.copies import relative
 from mllint.image.packages import Install
 from mllint.image.paths import joined
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage
+from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Span
@@ -35,16 +37,18 @@ def editable_install(stage: Stage) -> Iterator[Finding]:
 
 
 def _is_for_use(final: Stage) -> bool:
-    """Whether the image starts something that others use, or at least opens a port for it."""
+    """Whether the image starts something that others use."""
     process, server = final.process, final.server
     if is_for_development(final) or is_for_tests(final) or (server is not None and server.is_notebook):
         return False
     if is_service(final):
         return True
     last = process.commands[-1] if process is not None and process.commands else None
-    if last is None:
-        return bool(final.end.exposed) and not is_for_more(final)
-    return last.name in POSIX_SHELLS and any(not word.value.startswith("-") for word in last.words[1:2])
+    return (
+        last is not None
+        and last.name in POSIX_SHELLS
+        and any(not word.value.startswith("-") for word in last.words[1:2])
+    )
 
 
 def _linked(final: Stage, install: Install, word: Word) -> str | None:
@@ -56,16 +60,23 @@ def _linked(final: Stage, install: Install, word: Word) -> str | None:
     folder = joined(install.directory, written) if word.is_literal else None
     if not isinstance(folder, str) or _is_mounted(final, folder) or _is_filled_later(final, install, folder):
         return None
-    if _is_made_later(final, install, folder):
+    if _is_made_later(final, install, folder) or _is_cloned(final, install, folder):
         return None
     message = f"{call} links to the source in {folder} instead of installing the package"
-    return f"{message}: it cannot be imported where that folder is mounted over, moved or left behind"
+    return f"{message}: Python imports from that folder, which the image has to keep for it with all that lies there"
 
 
 def _is_mounted(final: Stage, folder: str) -> bool:
     """Whether compose puts a folder of the host there."""
     targets = (volume.target for each in final.build.services for volume in each.volumes)
     return any(relative(folder, each.rstrip("/")) is not None for each in targets)
+
+
+def _is_cloned(final: Stage, install: Install, folder: str) -> bool:
+    """Whether the source is a clone of a repository: nobody here knows what it opens beside its modules."""
+    steps = (*final.steps_before(install.step), install.step)
+    targets = (cloned_to(each) for step in steps for each in step.commands)
+    return any(isinstance(each, Unknown) or relative(folder, each) is not None for each in targets if each is not None)
 
 
 def _is_filled_later(final: Stage, install: Install, folder: str) -> bool:

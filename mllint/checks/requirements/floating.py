@@ -1,35 +1,64 @@
 """ML601 and ML602: requirements that leave the release open, and what pins them."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from mllint import facts
 from mllint.checks import check
 from mllint.checks.requirements.calls import is_workshop, of_image
 from mllint.checks.requirements.pins import pinned_call, pinned_file
-from mllint.engine import Requirements
+from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Severity
-from mllint.image.compiling import is_for_development
+from mllint.image.compiling import is_for_development, is_put_aside
+from mllint.image.installing.development import unused
 from mllint.image.installing.downloads import INSTALLERS
 from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
 from mllint.image.packages import BUILD_TOOLS, Install
 from mllint.image.stage import Stage
+from mllint.patterns import regex
 from mllint.sources.requirements import Requirement
+from mllint.sources.text import Span
+
+# What compiles, packs and tests packages; the service runs none of it.
+_BUILD_HELPERS = frozenset(
+    "cmake cython flit-core hatchling maturin meson meson-python ninja packaging pdm pdm-backend pip-tools poetry-core"
+    " pybind11 scikit-build scikit-build-core setuptools-rust setuptools-scm versioneer virtualenv"
+    " expecttest hypothesis lintrunner".split()
+)
+
+# In the path of a Dockerfile: what is made for those who work on a project.
+_WORKSHOP = regex(r"(?:^|/|__)(?:tests?|testing|ci|\.?github|\.devcontainer)(?:/|__)")
+_VARIABLE = regex(r"\$(?:\w+|\{[^}]*\})")
+_ADVISORY = regex(r"\b(?:CVEs?|GHSA|vulnerab\w+|advisor\w+)\b", re.IGNORECASE)
 
 
 @check("ML601")
 def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
     """A line of a requirements file that takes whatever release is the newest."""
-    is_aside = not requirements.uses and is_workshop(requirements)
-    fix = pinned_file(of_image(requirements))
+    uses = of_image(requirements)
+    fix, is_aside = pinned_file(uses), is_file_aside(requirements, uses)
     for line in open_lines(requirements):
         repair = f"pin the tested release: {with_extras(line)}==<version>"
+        is_hint = is_aside or _is_tool(line)
         yield Finding(
             place_of_line(requirements, line),
             floating_message([line]),
             repair,
             fix=fix,
-            is_strict=line.has_upper_bound or is_aside,
+            severity=Severity.INFO if is_hint else None,
+            is_strict=line.has_upper_bound or is_hint,
         )
+
+
+def is_file_aside(requirements: Requirements, uses: Sequence[Use]) -> bool:
+    """Whether a requirements file is for those who work on a project, or no more read."""
+    is_for_them = is_workshop(requirements, is_by_name=bool(uses))
+    return is_for_them or is_put_aside(requirements.file.source.path)
+
+
+def _is_tool(line: Requirement) -> bool:
+    """Whether it builds or tests, so that the service does not run it."""
+    return line.key in INSTALLERS | _BUILD_HELPERS or line.key in facts.by("development_tools", "name")
 
 
 def open_lines(requirements: Requirements) -> Iterator[Requirement]:
@@ -54,9 +83,15 @@ def place_of_line(requirements: Requirements, line: Requirement) -> Location:
 
 
 def _floats(line: Requirement, place: Settled) -> bool:
-    if line.key is None or line.url is not None or line.pinned or line.key in place:
+    if line.key is None or line.url is not None or line.pinned or line.key in place or _has_no_next(line.key):
         return False
     return line.marker is None or is_for_linux(line.marker)
+
+
+def _has_no_next(name: str) -> bool:
+    """Whether no release of a distribution is to come, or none of use: the matter of other rules."""
+    stubs = (row["name"] for row in facts.rows("import_names") if row["effect"] in ("refuses", "absent"))
+    return bool(facts.by("ended_packages", "name").get(name)) or name in stubs
 
 
 def floating_message(floating: Sequence[Requirement]) -> str:
@@ -79,7 +114,8 @@ def listed(names: Sequence[str]) -> str:
 
 def with_extras(line: Requirement) -> str:
     """The name of a requirement as it is written before a version."""
-    return f"{line.name}[{','.join(line.extras)}]" if line.extras else f"{line.name}"
+    extras = ",".join(line.extras) if len(line.extras) < 4 else "..."
+    return f"{line.name}[{extras}]" if extras else f"{line.name}"
 
 
 @check("ML602")
@@ -88,7 +124,7 @@ def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
     for install in installs_of(stage):
         floating = open_words(stage, install)
         serious = open_frameworks(install, floating)
-        others = [each for each in floating if each not in serious]
+        others = _without_unused(stage, install, [each for each in floating if each not in serious])
         hints = [each for each in others if _is_hint(stage, install, each)]
         plain = [each for each in others if each not in hints]
         for group in filter(None, (serious, plain)):
@@ -97,13 +133,34 @@ def unpinned_pip_install(stage: Stage) -> Iterator[Finding]:
             yield open_call(stage, install, hints)._replace(severity=Severity.INFO, is_strict=True)
 
 
+def _without_unused(stage: Stage, install: Install, floating: list[Requirement]) -> list[Requirement]:
+    """Without those that the image has no use for, which is the matter of another rule."""
+    if not any(each.key in facts.by("development_tools", "name") for each in floating):
+        return floating
+    names = unused(stage, install)
+    return [each for each in floating if each.key not in names]
+
+
 def _is_hint(stage: Stage, install: Install, line: Requirement) -> bool:
     """Whether a name is left open in part, or on purpose, or brings nothing that the service runs."""
-    # A lower bound that is raised with --upgrade is one against a hole in the releases below.
-    is_floor = install.has("-U", "--upgrade") and bool(line.specifier)
-    wants_newest = install.has("--pre", "--prerelease") or is_floor
-    is_aside = line.key in INSTALLERS or is_for_development(stage) or not stage.is_in_image
-    return line.has_upper_bound or wants_newest or is_aside
+    wants_newest = install.has("--pre", "--prerelease") or is_floor(stage, install, line)
+    return line.has_upper_bound or wants_newest or _is_tool(line) or _is_aside(stage) or not stage.is_in_image
+
+
+def _is_aside(stage: Stage) -> bool:
+    """Whether a Dockerfile is for those who work on a project, or no more built."""
+    path = stage.build.source.path.lower()
+    return _WORKSHOP.search(path) is not None or is_for_development(stage) or is_put_aside(path)
+
+
+def is_floor(stage: Stage, install: Install, line: Requirement) -> bool:
+    """Whether a lower bound is one against a hole in the releases below: with `--upgrade`, or by a comment."""
+    if not line.specifier:
+        return False
+    instruction = install.step.instruction
+    above = stage.build.source.comment_above(instruction.span.start)
+    comments = [above, *(each.text for each in instruction.comments)]
+    return install.has("-U", "--upgrade") or any(_ADVISORY.search(each) for each in comments)
 
 
 def installs_of(stage: Stage) -> Iterator[Install]:
@@ -133,10 +190,18 @@ def is_open_framework(install: Install | None, line: Requirement) -> bool:
 
 def open_call(stage: Stage, install: Install, floating: Sequence[Requirement]) -> Finding:
     """A finding for what a call leaves open, at the first of it."""
-    repair = f'pin the tested release: "{with_extras(floating[0])}==<version>"'
     first, source = floating[0], stage.build.source
+    what = "the tested release:" if len(floating) == 1 else "each to the tested release, as in"
+    repair = f'pin {what} "{with_extras(first)}==<version>"'
     message = floating_message(floating)
     if len(floating) == 1 and source.text[first.span.end : first.span.end + 1] in ("<", ">"):
-        # There is a version, which the shell takes for a redirection.
-        message = f"{first.name} is not pinned: the next build may install another release"
-    return Finding(Location(source, first.span), message, repair, fix=pinned_call(stage, install))
+        reason = f"as the shell takes the {source.text[first.span.end]} for a redirection"
+        message = f"{first.name} is not pinned, {reason}: the next build may install another release"
+    where = first.span
+    # The length of a value tells nothing of quotes around its variable.
+    if written := _VARIABLE.match(source.text, where.start - source.text.startswith("$", where.start - 1)):
+        where = Span(*written.span())
+        message = f"{first.name} (from {written[0]}){message.removeprefix(str(first.name))}"
+        repair = f"{repair}, where {written[0]} gets its value"
+    is_aside = _is_aside(stage) or all(is_floor(stage, install, each) for each in floating)
+    return Finding(Location(source, where), message, repair, fix=pinned_call(stage, install), is_strict=is_aside)

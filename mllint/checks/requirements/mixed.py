@@ -16,8 +16,11 @@ _PIPS = frozenset({"pip", "uv pip"})
 # What programs import; what pip, virtual environments and builds are made of is no matter of requirements.
 _LIBRARY = regex(
     r"python3\d*-(?!(?:pip|dev|devel|venv|virtualenv|setuptools|wheel|distutils|full|minimal|apt|gi|dbus|pkg-resources"
-    r"|pipx|poetry|tk|tkinter|idle|doc|debian|software-properties|libs|base|rpm|dnf|gpg|lib2to3|testsuite|dbm|curses|build|packaging)\b)[\w.-]+"
+    r"|pipx|poetry|tk|tkinter|idle|doc|debian|software-properties|libs|base|rpm|dnf|gpg|lib2to3|testsuite|dbm|curses|build|packaging"
+    r"|py-build-cmake)\b)[\w.-]+(?<!-devel)(?<!-dev)"
 )
+# What others are compiled against or check the release of, and so what hurts most.
+_COMPILED_AGAINST = regex(r"-(?:numpy|scipy|opencv|pandas|protobuf)\b")
 
 
 @check("ML637")
@@ -62,9 +65,10 @@ def _installs_behind(stage: Stage, opening: Executed) -> bool:
 def _finding(stage: Stage, opening: Executed, kept: list[tuple[Install, list[str]]]) -> Finding:
     install, names = kept[-1][0], list(dict.fromkeys(name for _, each in kept for name in each))
     tool = install.executed.name
+    names.sort(key=lambda name: not _COMPILED_AGAINST.search(name))
     shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     how = f"without {_MARK}" if opening.name in ("rm", "mv") else f"with {_BREAKS}"
     message = f"{how} pip changes the Python whose packages {tool} keeps: it may replace or hide {shown}"
-    repair = "install into a virtual environment, made with --system-site-packages where those are to be seen"
+    repair = "hold pip to what is there, with the output of pip freeze for -c, or install into a virtual environment"
     related = (Related(Location(stage.build.source, install.span), f"{tool} installs them"),)
     return Finding(Location(stage.build.source, opening.span), message, repair, related)

@@ -14,6 +14,8 @@ from mllint.image.installing.unheld import Unheld, unheld
 from mllint.image.packages import Install
 from mllint.image.stage import Stage, Step
 
+_PACKAGES = "-packages"
+
 
 @check("ML621")
 def unconstrained_installs(subject: Stage | Requirements) -> Iterator[Finding]:
@@ -32,9 +34,17 @@ def unconstrained_installs(subject: Stage | Requirements) -> Iterator[Finding]:
 
 def _replaced(stage: Stage, install: Install) -> Iterator[Replaced]:
     """What is not put back by a pin of a later call."""
-    found = list(replaced(stage, install))
+    found = [each for each in replaced(stage, install) if not _is_taken_from(stage, install, each)]
     later = pinned_later(stage, install) if found else ()
     return (each for each in found if any(one.name not in later for one in each.pinned))
+
+
+def _is_taken_from(stage: Stage, install: Install, each: Replaced) -> bool:
+    """Whether a command up to this call copies out of the packages, for which the earlier release may have come."""
+    steps = [*stage.steps_before(install.step), install.step]
+    at = next((index for index, step in enumerate(steps) if step is _call(each)), 0)
+    commands = (command for step in steps[at:] for command in step.commands if command.name in ("cp", "mv"))
+    return any(_PACKAGES in word for command in commands for word in command.arguments)
 
 
 def _unheld(stage: Stage) -> Iterator[Finding]:
@@ -46,13 +56,13 @@ def _unheld(stage: Stage) -> Iterator[Finding]:
     if found.framework in pinned_later(stage, found.install):
         return
     message = (
-        f"nothing holds {_settled(stage, found)}: {indexed.tool(found.install)} resolves {found.calls} times here, and"
-        f" {_opened(found)} may bring another {found.framework}"
+        f"nothing holds {_settled(stage, found)}: {_times(found)}{_opened(found)} may bring another {found.framework}"
     )
     repair = "write the tested releases into a constraints file, and give it to every call with -c"
     earlier = found.earlier
     related = (Related(Location(earlier.source, earlier.span), "asked for here"),) if earlier else ()
-    yield Finding(Location(stage.build.source, found.install.span), message, repair, related, is_strict=True)
+    where = Location(stage.build.source, found.install.span)
+    yield Finding(where, message, repair, related, is_strict=found.version is None)
 
 
 def _settled(stage: Stage, found: Unheld) -> str:
@@ -63,9 +73,13 @@ def _settled(stage: Stage, found: Unheld) -> str:
     return f"{found.framework} {found.version}, which an earlier call pins"
 
 
+def _times(found: Unheld) -> str:
+    return f"{indexed.tool(found.install)} resolves {found.calls} times here, and " if found.calls > 1 else ""
+
+
 def _opened(found: Unheld) -> str:
     if found.unseen is not None:
-        return f"what {found.unseen} asks for"
+        return f"what {found.unseen} asks for, which cannot be read here,"
     others = len(found.opened) - 1
     return f"{found.opened[0]} and {others} more, not pinned," if others else f"{found.opened[0]}, not pinned,"
 
@@ -90,9 +104,7 @@ def _finding(use: Use, found: list[Replaced]) -> Finding:
     place = Location(*first.place) if first.place else Location(source, first.cause.span)
     where, call = place_of(use, each.asked)
     related = (Related(place, "pinned here"), *((call,) if call else ()))
-    # A pin on the command line may be meant to have the last word.
-    is_meant = not each.requirement and each.asked.source is source
-    return Finding(where, f"{what}, {_by(first, where)}", repair, related, is_strict=is_meant)
+    return Finding(where, f"{what}, {_by(first, where)}", repair, related, is_strict=not each.is_sure)
 
 
 def _by(pinned: Distribution, where: Location) -> str:

@@ -15,10 +15,9 @@ _UNCHECKED = regex(
     r"|UserKnownHostsFile[\s=\"']+/dev/null\b",
     re.IGNORECASE,
 )
-_REPAIR = (
-    "leave it out, and write the keys of the hosts to /etc/ssh/ssh_known_hosts or mount that file; hosts that change"
-    " their names can share one line, * ssh-ed25519 KEY, or a @cert-authority"
-)
+# One host key for all containers of an image that has the server in it, too.
+_OWN = "sed 's/^/* /' /etc/ssh/ssh_host_*_key.pub > /etc/ssh/ssh_known_hosts"
+_SERVERS = frozenset({"openssh-server", "ssh"})
 
 
 @check("ML209")
@@ -28,9 +27,20 @@ def ssh_host_keys_unchecked(stage: Stage) -> Iterator[Finding]:
     # Without the other setting an unknown host is still refused.
     if any("strict" in place.source.slice(place.span).lower() for place in places):
         first, *others = places
-        message = "ssh accepts any host key: whoever answers in the place of a host is taken for it"
+        lines = list(dict.fromkeys(str(place.source.position(place.span.start)[0]) for place in places))
+        by = f", by what lines {', '.join(lines[:-1])} and {lines[-1]} set" if len(lines) > 1 else ""
+        message = f"ssh accepts any host key{by}: whoever answers in the place of a host is taken for it"
         related = tuple(Related(each, "and here") for each in others[:5])
-        yield Finding(first, message, _REPAIR, related)
+        yield Finding(first, message, _repair(stage, len(lines)), related)
+
+
+def _repair(stage: Stage, number: int) -> str:
+    """What to do; a cluster of containers of one image has its host keys at hand."""
+    leave = "leave these out" if number > 1 else "leave it out"
+    calls = (call for each in stage.lineage for step in each.steps for call in step.installs)
+    if any(word.value in _SERVERS for call in calls for word in call.operands):
+        return f"{leave}, and write the host keys of the image, which all its containers have: {_OWN}"
+    return f"{leave}, and write the keys of the hosts to /etc/ssh/ssh_known_hosts, or mount that file"
 
 
 def _places(stage: Stage) -> Iterator[Location]:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from mllint import facts
 from mllint.checks import check
 from mllint.edits import delete, replace
 from mllint.findings import Edit, Finding, Fix, Location, Related, Severity
@@ -30,6 +32,13 @@ _SETTINGS = regex(
 )
 _LIST = regex(r"https?://\S+\.list\b")
 _NVIDIA = "developer.download.nvidia.com"
+_WITH_OLD_APT = ("jessie", "8", "stretch", "9", "trusty", "14.04", "xenial", "16.04")
+# The tags of the newest releases; none of these has apt-key.
+_NEWEST = {
+    "debian": (None, "latest", "stable", "stable-slim", "stable-backports", "testing", "unstable", "sid"),
+    "ubuntu": (None, "latest", "rolling", "devel"),
+}
+_WITHOUT_APT_KEY = {"debian": "Debian 13", "ubuntu": "Ubuntu 25.04"}
 _ANYBODY = "whoever sits between, or gets into the mirror, decides what is installed"
 
 
@@ -52,8 +61,8 @@ def _accepting(stage: Stage, step: Step) -> Iterator[Finding]:
     install, word = found[0]
     call = f"{install.executed.name} {install.verb} {word.value}"
     message = f"{call} also takes packages without a valid signature: {_ANYBODY}"
-    # Since 2017 apt refuses a repository without a signature before it comes to its packages.
-    is_apt = install.manager.name == "apt"
+    # Since apt 1.5, of 2017, a repository without a signature is refused before it comes to its packages.
+    is_apt = install.manager.name == "apt" and stage.root.base.suite not in _WITH_OLD_APT
     if is_apt:
         message = f"{call} also takes packages without a valid signature, should apt ever let such a repository pass"
     repair = f"leave {word.value} out, and add the key of a repository that needs one"
@@ -110,22 +119,57 @@ def _trusting(stage: Stage) -> Iterator[Finding]:
     if not found:
         return
     first, source = found[0], stage.build.source
-    message = "apt-key trusts a key for all repositories: whoever holds it can sign packages of the distribution too"
-    repair = "write the key to /etc/apt/keyrings, and name it for its repository: deb [signed-by=...] ..."
-    if any(_brings_list(step, each) for step, each in calls if each is first):
-        repair = (
-            "write the key to /etc/apt/keyrings, and name it with signed-by= in the list that is downloaded, or install"
-            " the package of the vendor that brings both"
-        )
-    is_of_nvidia = any(_NVIDIA in word for word in first.arguments)
-    if is_of_nvidia:
-        repair = f"install the package cuda-keyring from {_NVIDIA}, which names its key for its repository"
-        if any("machine-learning" in word for each in found for word in each.arguments):
-            repair += ", though not for that of machine-learning"
+    repair = _kept_apart(calls, found)
     related = tuple(Related(Location(source, each.span), "apt-key") for _, each in calls if each is not first)
     where = Location(source, first.span)
+    gone = _without_apt_key(stage)
+    if gone is not None and not first.may_fail:
+        is_error = gone.is_verified and first.is_sure
+        message = f"apt-key is not found in {gone.since} and later{gone.today}: the build fails"
+        yield Finding(where, message, repair, related, severity=Severity.ERROR if is_error else Severity.WARNING)
+        return
+    message = "apt-key trusts a key for all repositories: whoever holds it can sign packages of the distribution too"
     # The way around the key that NVIDIA changed in 2022 is known, and nobody is sent away from it by default.
+    is_of_nvidia = any(_NVIDIA in word for word in first.arguments)
     yield Finding(where, message, repair, related, severity=Severity.INFO, is_strict=is_of_nvidia)
+
+
+def _kept_apart(calls: list[tuple[Step, Executed]], found: list[Executed]) -> str:
+    """Where the keys are to be written."""
+    if any(_NVIDIA in word for word in found[0].arguments):
+        repair = f"install the package cuda-keyring from {_NVIDIA}, which names its key for its repository"
+        is_for_more = any("machine-learning" in word for each in found for word in each.arguments)
+        return f"{repair}, though not for that of machine-learning" if is_for_more else repair
+    brought = {_brings_list(step, each) for step, each in calls if each in found}
+    what = "the key" if len(found) == 1 else "each key"
+    if brought == {False}:
+        return f"write {what} to /etc/apt/keyrings, and name it for its repository: deb [signed-by=...] ..."
+    where = "in the list that is downloaded" if brought == {True} else "in its list, also in one that is downloaded"
+    brings = "package of the vendor that brings both" if len(found) == 1 else "packages of the vendors that bring both"
+    return f"write {what} to /etc/apt/keyrings, and name it with signed-by= {where}, or install the {brings}"
+
+
+class _Gone(NamedTuple):
+    """That apt-key is no part of a base any more."""
+
+    since: str
+    """The release that lacks it first."""
+    today: str
+    """What is to be said where the base only happens to be that late."""
+    is_verified: bool
+
+
+def _without_apt_key(stage: Stage) -> _Gone | None:
+    base = stage.root.base
+    since = _WITHOUT_APT_KEY.get(base.family or "")
+    if since is None or base.reference is None:
+        return None
+    if isinstance(base.suite, str):
+        rows = facts.by("distro_releases", "suite").get(base.suite, ())
+        row = next((each for each in rows if each.get("apt_key") == "no"), None)
+        return _Gone(since, "", row["status"] == "verified") if row is not None else None
+    is_newest = base.reference.familiar.rpartition("/")[2] == base.family and base.reference.tag in _NEWEST[base.family]
+    return _Gone(since, f", which {base.reference.text} is today", False) if is_newest else None
 
 
 def _brings_list(step: Step, each: Executed) -> bool:

@@ -1,12 +1,13 @@
 """Rules about the user that the process of an image runs as."""
 
+import posixpath
 import re
 from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.events import User
-from mllint.image.names import is_built_here
+from mllint.image.names import is_public
 from mllint.image.service import PYTHON, Process
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage, Step
@@ -17,8 +18,14 @@ from mllint.sources.dockerfile import Instruction
 _ROOT = frozenset({"root", "0"})
 # Programs that give root up by themselves for what faces others, or do not start without it.
 _ROOT_BY_DESIGN = frozenset({"nginx", "apache2", "httpd", "sshd", "cron", "crond", "systemd", "init", "dockerd"})
+# Their official images start as root, and change to a user of their own with gosu or setpriv.
+_DATABASES = frozenset(
+    {"postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "rabbitmq", "influxdb", "memcached"}
+)
+# Images of tests, of CI and of developers, which serve nobody.
+_TRIED = regex(r"(?:^|[/_])\.?(?:tests?|fixtures|github[/_]+workflows|ci|devcontainer)[/_]|\.github/")
+_COMPILES = regex(r"g\+\+|gcc|make|ninja|go|cargo|bazel")
 _DROPS_ROOT = regex(r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|chpst|fixuid|start-stop-daemon|su\s+-|sudo\s+-\S*u)")
-_PUBLIC = frozenset({"docker.io", "ghcr.io", "quay.io", "nvcr.io", "mcr.microsoft.com", "public.ecr.aws", "gcr.io"})
 _AT_START = frozenset({"CMD", "ENTRYPOINT", "ENV", "LABEL"})
 # Tools that an image is given for nothing else.
 _DROPPERS = regex(r"\b(?:gosu|su-exec|fixuid|s6-overlay)\b")
@@ -44,13 +51,14 @@ def _of_image(stage: Stage) -> Iterator[Finding]:
     if stage.root.base.kind == "scratch" or (platform is not None and platform.sets_user) or _composed_user(stage):
         return
     process = stage.process
-    if process is not None and _needs_root(stage, process):
+    if (process is None and _is_given_up(stage)) or (process is not None and _needs_root(stage, process)):
         return
     # Without a process it is a base or a toolbox: those who build on it or work in it decide.
-    serves = process is not None and not _is_idle(process)
+    serves = _is_composed(stage) if process is None else not _is_idle(process)
     finding = _as_root(stage, stage.last("USER"), process.instruction if process else stage.instruction)
     if not serves:
-        yield finding._replace(severity=Severity.INFO, is_strict=True)
+        if not _TRIED.search(stage.build.source.path.lower()) and not _is_build(stage):
+            yield finding._replace(severity=Severity.INFO, is_strict=True)
         return
     from mllint.checks import user_fixes
 
@@ -62,7 +70,7 @@ def _left_to_base(stage: Stage) -> Iterator[Finding]:
     base, process = stage.root.base, stage.process
     reference, platform = base.reference, stage.build.platform
     # A registry of one's own, and a name that an earlier build gave, have bases that may set a user with intent.
-    if not stage.is_final or reference is None or reference.registry not in _PUBLIC or is_built_here(reference):
+    if not stage.is_final or reference is None or not is_public(reference):
         return
     if not isinstance(stage.end.user, Unknown) or stage.last("USER") is not None or process is None:
         return
@@ -77,7 +85,7 @@ def _left_to_base(stage: Stage) -> Iterator[Finding]:
     message = f"no USER: {base.text} alone decides as whom {name} runs, and most images run as root"
     repair = "write USER above the CMD, or describe the image under bases in the configuration"
     where = Location(stage.build.source, start.instruction.span)
-    yield Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
+    yield Finding(where, message, repair, severity=Severity.INFO, is_strict=stage.server is None)
 
 
 @check("ML204")
@@ -123,7 +131,9 @@ def _as_root(stage: Stage, step: Step | None, start: Instruction) -> Finding:
     if step is not None:
         where, cause = step.instruction, f"USER {stage.end.user}"
     message = f"the container runs as root ({cause}): whoever breaks into it owns all that it can reach"
-    repair = "create a user and switch to it: RUN useradd --system --create-home app, then USER app before the CMD"
+    create = "adduser -S app" if stage.root.base.family == "alpine" else "useradd --system --create-home app"
+    end = "before the CMD" if start.keyword in ("CMD", "ENTRYPOINT") else "at the end"
+    repair = f"create a user and switch to it: RUN {create}, then USER app {end}"
     return Finding(Location(stage.build.source, where.span), message, repair)
 
 
@@ -159,6 +169,26 @@ def _needs_root(stage: Stage, process: Process) -> bool:
     if any(_DROPS_ROOT.search(text) for text in (*named, *(script.source.text for script in process.scripts))):
         return True
     return any(_DROPPERS.search(step.instruction.rest.text) for step in stage.steps_before(None))
+
+
+def _is_given_up(stage: Stage) -> bool:
+    """Whether the base starts a program that gives root up by itself: a web server, a database."""
+    reference = stage.root.base.reference
+    name = reference.familiar.rpartition("/")[2] if reference is not None else ""
+    return name in _ROOT_BY_DESIGN | _DATABASES
+
+
+def _is_build(stage: Stage) -> bool:
+    """Whether an image that starts nothing ends with a compiler's work: it is there for what that made."""
+    runs = [step for step in stage.steps if step.instruction.keyword == "RUN"]
+    return stage.process is None and bool(runs) and any(_COMPILES.fullmatch(each.name) for each in runs[-1].commands)
+
+
+def _is_composed(stage: Stage) -> bool:
+    """Whether compose starts a program in an image that starts none by itself."""
+    given = (each.command or each.entrypoint for each in stage.build.services)
+    words = [word for each in given if each for value in each.values[:1] for word in value.text.split()[:1]]
+    return any(posixpath.basename(word) not in _WAITING | _INTERACTIVE for word in words)
 
 
 def _is_idle(process: Process) -> bool:

@@ -27,9 +27,7 @@ def unused_arg(build: Build) -> Iterator[Finding]:
             continue
         line = None if each.has_twin else _written_out(build, each)
         message = _told(each)
-        repair = "remove it" if each.has_twin else "remove it, or use it where its value is written out"
-        if line is not None:
-            repair += f" in line {line}"
+        repair = "remove it" if line is None else f"remove it, or use it where its value is written out in line {line}"
         # Where the value is written out, the argument may have been meant for that place.
         fix = _removed(build, each, "safe" if line is None else "unsafe")
         # A build system may hand the same arguments to every file.
@@ -52,7 +50,7 @@ def _told(each: Unused) -> str:
         return f"no FROM reads {each.name}, and no stage declares it: {passed}"
     if each.is_sure:
         return f"nothing behind ARG {each.name} reads it: {passed}"
-    return f"nothing behind ARG {each.name} reads it: --build-arg {each.name} reaches no more than their environment"
+    return f"nothing behind ARG {each.name} reads it: --build-arg {each.name} reaches the environment of RUNs at most"
 
 
 def _written_out(build: Build, each: Unused) -> int | None:
@@ -61,7 +59,7 @@ def _written_out(build: Build, each: Unused) -> int | None:
     if len(value) < _LEAST:
         return None
     # A word may stand anywhere by chance.
-    line = r"\s*(?i:FROM)\b.*?" if value.isalpha() else r"(?!\s*#).*?"
+    line = r"\s*(?i:FROM)\s+(?:--\S+\s+)*\S*?" if value.isalpha() else r"(?!\s*#).*?"
     pattern = re.compile(rf"(?m)^{line}(?<![\w.-]){re.escape(value)}(?![\w.-])")
     found = pattern.search(build.source.text, build.source.line_span(each.instruction.end_line).end)
     return build.source.position(found.end())[0] if found is not None else None

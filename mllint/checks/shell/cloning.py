@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mllint.checks import check
-from mllint.findings import Finding, Location
+from mllint.findings import Finding, Location, Related
 from mllint.image.content.cloning import Clone, clones
 from mllint.image.stage import Stage
 
@@ -19,7 +19,21 @@ def _finding(stage: Stage, clone: Clone) -> Finding:
     head = f"the head of its branch {clone.branch}" if clone.branch else "the head of its default branch"
     message = f"{clone.how} takes {clone.repository} at {head}: each build may get other source, unseen"
     repair = _pinned(clone)
-    return Finding(Location(stage.build.source, clone.span), message, repair, is_strict=clone.is_doubtful)
+    related = tuple(_setting(stage, clone.variable)) if clone.variable is not None else ()
+    return Finding(Location(stage.build.source, clone.span), message, repair, related, is_strict=clone.is_doubtful)
+
+
+def _setting(stage: Stage, variable: str) -> Iterator[Related]:
+    """Where a variable has its value from."""
+    settings = []
+    for step in stage.steps_before(None):
+        instruction = step.instruction
+        if instruction.keyword == "ENV":
+            settings += [pair.key.span for pair in instruction.pairs if pair.key.text == variable]
+        elif instruction.keyword == "ARG":
+            settings += [word.span for word in instruction.words if word.text.partition("=")[0] == variable]
+    if settings:
+        yield Related(Location(stage.build.source, settings[-1]), f"sets {variable}")
 
 
 def _pinned(clone: Clone) -> str:
@@ -27,5 +41,9 @@ def _pinned(clone: Clone) -> str:
         return f"give {clone.variable} a tag or commit" if clone.takes_commit else f"give {clone.variable} a tag"
     if clone.how == "ADD":
         return f"take a release or commit: ADD {clone.repository}#TAG-OR-COMMIT"
-    other = "git fetch --depth 1 origin COMMIT && git checkout" if clone.is_shallow else "git checkout"
-    return f"take a release or commit: git clone --branch TAG, or {other} COMMIT behind it in the same RUN"
+    if clone.is_recursive:
+        # A checkout behind it would leave the submodules at what the head asks for.
+        return "take a release: git clone --branch TAG"
+    git = f"git -C {clone.folder}"
+    fetch = f"{git} fetch --depth 1 origin COMMIT && " if clone.is_shallow else ""
+    return f"take a release or commit: git clone --branch TAG, or {fetch}{git} checkout COMMIT right behind it"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related
-from mllint.image.content.fetching import Fetch, installer
+from mllint.image import programs
+from mllint.image.content.fetching import Fetch, branch, host, installer
 from mllint.image.content.unverified import Unverified, unverified
 from mllint.image.stage import Stage
 
@@ -15,7 +16,9 @@ _HARM = {
     "unversioned": "the address names no version, and each build may get another one",
     "versioned": "nothing notices another file in its place",
 }
-_EXCHANGED = "what is put there in its place becomes the model of the next image unseen"
+_EXCHANGED = "another file put in its place becomes the model of the next image unnoticed"
+# They answer no https.
+_ARCHIVES = (".ubuntu.com", ".debian.org")
 
 
 @check("DF306")
@@ -33,10 +36,10 @@ def download_no_checksum(stage: Stage) -> Iterator[Finding]:
 
 def _finding(stage: Stage, harm: str, found: list[Unverified]) -> Finding:
     source, first, others = stage.build.source, found[0], found[1:]
-    more = f", nor {len(others)} more downloads of this stage" if others else ""
-    message = f"no checksum holds {first.fetch.address}{more.replace('1 more downloads', '1 more download')}: {harm}"
+    more = f", nor {len(others)} more like it in this stage" if others else ""
+    message = f"no checksum holds {first.fetch.address}{more}: {harm}"
     related = tuple(Related(Location(source, each.fetch.command), "nor this") for each in others[:10])
-    return Finding(Location(source, first.fetch.command), message, _repair(first), related)
+    return Finding(Location(source, first.fetch.command), message, _repair(stage, first), related)
 
 
 def _harm(found: Unverified) -> str:
@@ -48,13 +51,42 @@ def _harm(found: Unverified) -> str:
     return _HARM[found.why]
 
 
-def _repair(found: Unverified) -> str:
-    hold, known = _hold(found.fetch), installer(found.fetch)
+def _repair(stage: Stage, found: Unverified) -> str:
+    fetch = found.fetch
+    hold, known = _hold(fetch), _in_place(stage, fetch) or installer(fetch)
     if known is not None and found.why != "open":
         return known
+    if found.why == "open" and fetch.is_plain:
+        return hold if host(fetch).endswith(_ARCHIVES) else f"take it from https, and {hold}"
     if found.why == "open":
-        return f"take it from https, and {hold}" if found.fetch.is_plain else f"have the certificate checked, or {hold}"
-    return hold if found.why == "versioned" or found.what == "weights" else f"take a release by its version, and {hold}"
+        return f"have the certificate checked, or {hold}"
+    kept = _kept(found)
+    return f"{kept}, and {hold}" if kept else hold
+
+
+def _in_place(stage: Stage, fetch: Fetch) -> str | None:
+    """That pip need not be fetched, where the Python that runs its script has it already."""
+    step = fetch.step
+    runners = {each.name for each in step.commands if any(word.endswith("get-pip.py") for word in each.arguments)}
+    if not fetch.address.endswith("/get-pip.py") or not runners & {"python", "python3"}:
+        return None
+    view, path = stage.view_before(step), step.before.env.get("PATH")
+    has_pip = any(isinstance(programs.program(view, name, path), programs.Program) for name in ("pip", "pip3"))
+    return "pip is in place already: leave this out, or take pip install pip==VERSION" if has_pip else None
+
+
+def _kept(found: Unverified) -> str | None:
+    """Which address to take in the place of one whose file changes, so that a checksum can hold it."""
+    address, name = found.fetch.address, branch(found.fetch)
+    if found.why == "moving" and name is not None:
+        return f"put a tag or commit in the place of {name}"
+    if "/releases/download/" in address and found.why == "moving":
+        return "take a release whose tag stays, or a copy of your own"
+    if found.why == "moving":
+        return "take a release by its version"
+    if found.why == "unversioned" and found.what != "weights":
+        return "take it by an address that names its version, or from a copy of your own"
+    return None
 
 
 def _hold(fetch: Fetch) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.edits import insert
-from mllint.findings import Finding, Fix, Location, Severity
+from mllint.findings import Edit, Finding, Fix, Location, Related, Severity
 from mllint.image.content.fetching import Fetch, fetches, is_checked, options
 from mllint.image.content.unverified import UNPACKS, behind, kind
 from mllint.image.shell.commands import Executed
@@ -25,8 +25,9 @@ _LISTS = regex(r"/etc/(?:apt|yum\.repos\.d|zypp)/")
 
 @check("DF308")
 def curl_without_fail(stage: Stage) -> Iterator[Finding]:
-    """A download by curl that succeeds with an error page."""
+    """The first download of a RUN by a curl that succeeds with an error page, and those like it in the repair."""
     for step in stage.steps if stage in stage.build.needed else ():
+        groups: dict[tuple[bool, bool], list[Fetch]] = {}
         seen = set()
         for each in fetches(step):
             call = each.executed
@@ -34,18 +35,24 @@ def curl_without_fail(stage: Stage) -> Iterator[Finding]:
                 continue
             seen.add(call.span)
             if options(call).keys().isdisjoint(_SEES) and not is_checked(stage, each):
-                yield _finding(stage, each)
+                what = kind(stage, each)
+                is_noticed = _is_noticed(stage, each, what == "archive")
+                groups.setdefault((is_noticed, is_noticed or what is None), []).append(each)
+        for (is_noticed, is_small), found in groups.items():
+            yield _finding(stage, found, is_noticed, is_small)
 
 
-def _finding(stage: Stage, fetch: Fetch) -> Finding:
-    what = kind(stage, fetch)
-    is_noticed = _is_noticed(stage, fetch, what == "archive")
+def _finding(stage: Stage, found: list[Fetch], is_noticed: bool, is_small: bool) -> Finding:
+    first, *others = found
+    source = stage.build.source
     outcome = "what reads it fails with a message that leads astray" if is_noticed else "the build goes on"
-    message = f"curl lacks -f: where the server answers with an error, {fetch.file} is its error page, and {outcome}"
-    where = Location(stage.build.source, fetch.command)
-    is_small = is_noticed or what is None
-    severity = Severity.INFO if is_small else None
-    return Finding(where, message, "add -f", fix=_failing(stage, fetch), severity=severity, is_strict=is_small)
+    message = f"curl lacks -f: where the server answers with an error, {first.file} is its error page, and {outcome}"
+    calls = "1 more call of this RUN lacks" if len(others) == 1 else f"{len(others)} more calls of this RUN lack"
+    message += f"; {calls} it too" if others else ""
+    related = tuple(Related(Location(source, each.command), "lacks -f too") for each in others)
+    repair = f"add -f, in all {len(found)} calls" if others else "add -f"
+    where, severity = Location(source, first.command), Severity.INFO if is_small else None
+    return Finding(where, message, repair, related, _failing(stage, found), severity=severity, is_strict=is_small)
 
 
 def _is_noticed(stage: Stage, fetch: Fetch, is_archive: bool) -> bool:
@@ -63,7 +70,13 @@ def _reads(each: Executed, name: str) -> bool:
     return is_reader and any(name in word or "*" in word or "$" in word for word in each.arguments)
 
 
-def _failing(stage: Stage, fetch: Fetch) -> Fix | None:
+def _failing(stage: Stage, found: list[Fetch]) -> Fix | None:
+    edits = [_edit(stage, each) for each in found]
+    made = tuple(each for each in edits if each is not None)
+    return Fix("safe", "have curl fail with the server", made) if len(made) == len(edits) else None
+
+
+def _edit(stage: Stage, fetch: Fetch) -> Edit | None:
     """`-f` in the first bundle of options, or as one of its own."""
     call, source = fetch.executed, stage.build.source
     if call is None or fetch.step.trigger is not None or fetch.step.instruction.is_exec_form:
@@ -73,7 +86,5 @@ def _failing(stage: Stage, fetch: Fetch) -> Fix | None:
         return None
     following = others[0] if others else None
     if following is not None and _BUNDLE.fullmatch(source.slice(following.span)):
-        edit = insert(source, following.span.start + 1, "f")
-    else:
-        edit = insert(source, first.span.end, " -f")
-    return Fix("safe", "have curl fail with the server", (edit,))
+        return insert(source, following.span.start + 1, "f")
+    return insert(source, first.span.end, " -f")

@@ -15,6 +15,7 @@ from mllint.sources.text import Source, Span
 
 _INSTALLS = regex(r"(?:.*/)?[\w.-]*install[\w.-]*\.(?:sh|bash|py)")
 _BUILDS = regex(r"(?:.*/)?[\w.-]*(?:build|compile|make)[\w.-]*\.(?:sh|bash|py)")
+_SAYS = DOES_NOTHING | {"echo", "printf"}
 _LONGEST = 40
 
 
@@ -59,14 +60,20 @@ def _attempts(source: Source, chain: Chain) -> Iterator[Finding]:
         if not _INSTALLS.fullmatch(one.value) or not _BUILDS.fullmatch(other.value):
             continue
         names = _short(one.value), _short(other.value)
+        where = Location(source, Span(first.span.start, second.span.end))
+        last = _last(chain.parts[at + 2]) if chain.operators[at + 1 : at + 2] == ("||",) else None
+        if last is not None and _is_call(last) and last.words[0].value in _SAYS:
+            told = _cut(source.slice(last.span))
+            message = f"{told} lets {names[1]} fail as well: the image is built without what it was to bring"
+            yield Finding(where, message, f"remove || {told}", severity=Severity.INFO, is_strict=True)
+            continue
         message = (
-            f"{names[1]} runs after any failure of {names[0]}, a typo or a dead mirror too: if it passes, a"
-            " broken install goes unnoticed"
+            f"{names[1]} runs after any failure of {names[0]}, a dead mirror too: then it compiles what was to be"
+            f" downloaded, and what else {names[0]} installs may be missing"
         )
         repair = (
             f"have {names[0]} end with a code of its own where there is nothing to install, and build on that alone"
         )
-        where = Location(source, Span(first.span.start, second.span.end))
         yield Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
 
 

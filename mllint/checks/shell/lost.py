@@ -40,7 +40,7 @@ def lost_effect(stage: Stage) -> Iterator[Finding]:
     for step in stage.steps:
         if step.instruction.keyword != "RUN" or not step.has_posix_shell or step.trigger is not None:
             continue
-        commands = list(_flat(_body(step)))
+        commands = list(flat(body_of(step)))
         lost = [_lost(step, each) for each in commands]
         # What stands last has had no command to serve; a cd there is mostly a way back.
         first, last = (lost[0], lost[-1]) if lost else (None, None)
@@ -50,18 +50,19 @@ def lost_effect(stage: Stage) -> Iterator[Finding]:
             yield _finding(stage, step, last, False)
 
 
-def _body(step: Step) -> tuple[Node, ...]:
+def body_of(step: Step) -> tuple[Node, ...]:
+    """What the shell of a RUN runs; nothing where the RUN is no shell's."""
     text = shell_text(step.instruction)
     return shell.parse(text).body if text is not None else ()
 
 
-def _flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
-    """The commands that run one behind the other in the shell itself."""
+def flat(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """What runs one behind the other in the shell itself: commands, and pipelines and branches as a whole."""
     for node in nodes:
         if isinstance(node, Chain):
-            yield from _flat(node.parts)
+            yield from flat(node.parts)
         elif isinstance(node, Group) and not node.is_subshell:
-            yield from _flat(node.body)
+            yield from flat(node.body)
         else:
             yield node
 

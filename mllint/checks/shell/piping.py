@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from mllint.checks import check
 from mllint.findings import Finding, Location
 from mllint.image.compiling import is_for_development
-from mllint.image.content.fetching import VERSION_WORD, Fetch, fetches, has_version, host, installer, is_checked, runs
+from mllint.image.content.fetching import (
+    VERSION_WORD,
+    Fetch,
+    branch,
+    fetches,
+    has_version,
+    host,
+    installer,
+    is_checked,
+    runs,
+)
+from mllint.image.installing.bootstrapping import refused
 from mllint.image.shell.unwrapping import unwrap
 from mllint.image.stage import Stage
 from mllint.patterns import regex
@@ -21,7 +32,8 @@ def curl_pipe_shell(stage: Stage) -> Iterator[Finding]:
     """An installer that is run as it comes from the network."""
     for step in stage.steps if stage in stage.build.needed else ():
         for each in fetches(step):
-            if is_checked(stage, each):
+            # What get-pip.py itself refuses, the build does not get past.
+            if is_checked(stage, each) or (not each.is_plain and refused(stage, each) is not None):
                 continue
             if runs(each) is not None:
                 yield _run(stage, each)
@@ -38,7 +50,9 @@ def _run(stage: Stage, fetch: Fetch) -> Finding:
     if fetch.is_plain:
         message = f"{what} over plain http: whoever sits between can run anything in this build"
         return Finding(where, message, f"take it from https, or {_REPAIR}")
-    repair = installer(fetch) or _REPAIR
+    name = branch(fetch)
+    held = f"put a tag or commit in the place of {name}, hold it with sha256sum -c and then run it" if name else _REPAIR
+    repair = installer(fetch) or held
     if _is_versioned(fetch):
         message = f"{what} unseen: no checksum holds the script, so that whoever changes it there runs what they like"
         return Finding(where, message, repair, is_strict=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from mllint.image.copies import relative
 from mllint.image.effects.files import split
+from mllint.image.paths import joined
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from mllint.image.copies import CopySource
     from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, Step
+    from mllint.image.values import Value
     from mllint.sources.shell_tree import Word
     from mllint.sources.text import Span
 
@@ -24,6 +27,7 @@ _LONG_VALUES = tuple(
     " --separate-git-dir --template --revision --recurse-submodules".split()
 )
 _CHOOSING = frozenset({"checkout", "switch", "reset", "fetch", "worktree"})
+_RECURSIVE = frozenset({"--recursive", "--recurse-submodules"})
 _COMMIT = regex(r"[0-9a-f]{7,40}")
 # The heads of a repository, in which nothing fetches a release; names with a digit may be those of a release.
 _BRANCH = regex(r"(?:origin/|refs/heads/)?[A-Za-z][A-Za-z/_-]*")
@@ -49,6 +53,10 @@ class Clone(NamedTuple):
     """Whether that may be a commit: `--branch` takes none."""
     is_shallow: bool = False
     """Whether no other commit than that of the branch comes along."""
+    folder: str = "DIR"
+    """Where it is cloned to, as a shell reads it there."""
+    is_recursive: bool = False
+    """Whether its submodules come along."""
     is_doubtful: bool = False
     """Whether the files show that it is meant, or may be pinned by what nobody sees."""
 
@@ -86,7 +94,7 @@ def _cloned(each: Executed, later: list[Executed]) -> Clone | None:
     branch = options.get("-b", options.get("--branch", ""))
     if not _moves(branch) or not _is_remote(words[1]):
         return None
-    chosen = [word for call in later for word in _chosen(call)]
+    chosen = [word for call in later if _may_be_in(_folder(each, words), call) for word in _chosen(call)]
     if any(not _moves(word.value) for word in chosen):
         return None
     named = _variable([word for word in each.words if branch and word.value == branch])
@@ -94,8 +102,49 @@ def _cloned(each: Executed, later: list[Executed]) -> Clone | None:
     is_by_variable = variable is not None or any("$" in word.text for word in each.words if word.value == words[1])
     is_doubtful = is_by_variable or bool(chosen) or branch in _FOLLOWED or not each.is_certain
     taken = branch or next((word.value for word in chosen if word.value), "")
-    is_shallow = "--depth" in options
-    return Clone("git clone", words[1], taken or None, each.span, variable, named is None, is_shallow, is_doubtful)
+    is_recursive = any(word.value in _RECURSIVE for word in each.words)
+    folder = operands[2].text if len(operands) > 2 else _name(words)
+    if set(folder) & set("$`\"' ") or "$" in operands[1].text:
+        folder = "DIR"
+    return Clone(
+        "git clone",
+        words[1],
+        taken or None,
+        each.span,
+        variable,
+        named is None,
+        "--depth" in options,
+        folder,
+        is_recursive,
+        is_doubtful,
+    )
+
+
+def cloned_to(each: Executed) -> Value | None:
+    """Where a `git clone` or `git init` makes a repository; None for other commands."""
+    words = [word.value for word in split(each, _VALUES, _LONG_VALUES)[0]] if each.name == "git" else []
+    if words[:1] == ["init"]:
+        return joined(each.directory, words[1] if len(words) > 1 else ".")
+    return _folder(each, words) if words[:1] == ["clone"] and len(words) > 1 else None
+
+
+def _folder(clone: Executed, words: list[str]) -> Value:
+    """Where a repository is cloned to."""
+    return joined(clone.directory, words[2] if len(words) > 2 else _name(words))
+
+
+def _name(words: list[str]) -> str:
+    """The folder that git names after a repository."""
+    return words[1].rstrip("/").rpartition("/")[2].removesuffix(".git")
+
+
+def _may_be_in(folder: Value, call: Executed) -> bool:
+    """Whether a call of git may be about what was cloned to a folder: not where it surely works in another."""
+    _, options = split(call, "bBCc", ("--depth",))
+    place = joined(call.directory, options.get("-C", "."))
+    if isinstance(folder, Unknown) or isinstance(place, Unknown) or "$" in folder + place:
+        return True
+    return "--git-dir" in options or relative(place, folder) is not None
 
 
 def _variable(words: list[Word]) -> str | None:

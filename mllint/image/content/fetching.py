@@ -271,13 +271,18 @@ def has_version(fetch: Fetch) -> bool:
 
 def moves(fetch: Fetch) -> bool:
     """Whether an address by its words is that of whatever is newest."""
-    rest = fetch.address.partition("://")[2]
-    branch = _BRANCH.match(rest)
-    if branch is not None:
-        name = branch["raw"] or branch["name"] or branch["hub"]
-        return _MOVES.search(name.removesuffix(".zip").removesuffix(".tar.gz")) is not None
+    rest, name = fetch.address.partition("://")[2], branch(fetch)
+    if name is not None:
+        return _MOVES.search(name) is not None
     path = rest.partition("?")[0]
     return _LATEST.search(path) is not None or (_MOVES.search(rest) is not None and not has_version(fetch))
+
+
+def branch(fetch: Fetch) -> str | None:
+    """The branch, tag or commit at which an address of GitHub, GitLab or the Hugging Face hub takes a file."""
+    match = _BRANCH.match(fetch.address.partition("://")[2])
+    name: str | None = (match["raw"] or match["name"] or match["hub"]) if match is not None else None
+    return name.removesuffix(".zip").removesuffix(".tar.gz") if name is not None else None
 
 
 def _names_version(path: str) -> bool:

@@ -123,9 +123,7 @@ def _of_stage(stage: Stage, at: int, step: Step) -> Iterator[Unused]:
         if all(_is_plain(stage, each, name) for each in runs):
             inside = {id(each.instruction) for each in later} | {id(step.instruction)}
             outside = [each for each in stage.build.dockerfile.instructions if id(each) not in inside]
-            yield Unused(
-                step.instruction, word, name, not runs, False, (), _says(outside, name), _outside(stage, name)
-            )
+            yield Unused(step.instruction, word, name, not runs, False, (), _says(outside, name), _outside(stage, name))
 
 
 def _outside(stage: Stage, name: str) -> tuple[Instruction, Instruction] | None:

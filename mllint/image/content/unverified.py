@@ -18,6 +18,7 @@ from mllint.image.content.fetching import (
     runs,
 )
 from mllint.image.content.weights import WEIGHTS
+from mllint.image.installing.bootstrapping import refused
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 # Keys and lists of repositories are for package managers, which compare what they get with them; texts harm nobody.
 _HARMLESS = regex(
     r".*(?:\.(?:gpg|asc|key|pub|list|repo|sources|txt|md|html?|rst|json|ya?ml|toml|csv|proto|hpp?|cfg|conf|patch|diff|bst"
-    r"|jpe?g|png|gif|svg|wav|mp3|mp4)|gpgkey|gpg|license[^/]*|notice|keyring.*\.deb|.*packages-microsoft-prod\.deb)",
+    r"|jpe?g|png|gif|svg|wav|mp3|mp4)|gpgkey|gpg|license[^/]*|notice|keyring.*\.deb|.*apt-source.*\.deb|.*packages-microsoft-prod\.deb)",
     re.IGNORECASE,
 )
 _PROGRAM = regex(r".*\.(?:deb|rpm|apk|whl|jar|so|run|sh|py|exe|AppImage)")
@@ -67,6 +68,9 @@ def unverified(stage: Stage, step: Step) -> Iterator[Unverified]:
             continue
         if is_open(each):
             yield Unverified(each, what, "open")
+        elif refused(stage, each) is not None:
+            # The build stops there.
+            continue
         elif moves(each):
             yield Unverified(each, what, "moving")
         else:

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from mllint.image.effects.work import Work
     from mllint.image.shell.commands import Executed
 
-_USERADD_VALUES = "bcdefGgkKpRPsuZ"
-_USERADD_LONG = tuple(
+USERADD_VALUES = "bcdefGgkKpRPsuZ"
+"""The short options of useradd that take a value."""
+USERADD_LONG = tuple(
     "--base-dir --comment --home-dir --home --expiredate --inactive --gid --groups --skel --key --password --root"
     " --shell --uid".split()
 )
+"""The long ones."""
 _ADDUSER_LONG = tuple("--home --shell --uid --gid --ingroup --gecos --firstuid --lastuid --conf".split())
 _BUSYBOX_VALUES = "hgsGuk"
 _OLD_SUITES = frozenset("stretch buster bullseye xenial bionic focal jammy 16.04 18.04 20.04 22.04".split())
@@ -28,7 +30,7 @@ _OLD_SUITES = frozenset("stretch buster bullseye xenial bionic focal jammy 16.04
 
 def _useradd(work: Work, each: Executed) -> None:
     """shadow's tool makes a home folder only with `-m`."""
-    operands, options = split(each, _USERADD_VALUES, _USERADD_LONG)
+    operands, options = split(each, USERADD_VALUES, USERADD_LONG)
     if not operands:
         return
     home = options.get("-d", options.get("--home-dir", options.get("--home")))

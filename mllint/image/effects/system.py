@@ -27,6 +27,9 @@ _NO_PROGRAMS = regex(
 _WITH_PIP = ("pip", "setuptools", "wheel")
 _WHEEL_ALONE = 13
 """The minor release of Python 3 since which Debian's pip comes without setuptools, and its wheel with packaging."""
+_PYTHON_2 = regex(r"python(?P<named>2(?:\.7)?)?(?:-[\w.+-]+)?")
+_PYTHON_2_SUITES = frozenset("jessie 8 stretch 9 buster 10 trusty 14.04 xenial 16.04 bionic 18.04".split())
+"""Releases of Debian and Ubuntu whose package `python` is Python 2.7."""
 _PYTHON = regex(r"(?:python|py)(3?)(?:\.?(\d+))?(-minimal|-full|-pip|-venv|-dev|-devel|-distutils|-virtualenv)?")
 
 
@@ -57,7 +60,9 @@ def _package(work: Work, each: Executed, cause: Cause, name: str) -> None:
         _python(work, cause, _match("python3"))
         work.put(each, "/usr/bin/python", "link", 0o777, "/usr/bin/python3")
     match = _PYTHON.fullmatch(name)
-    if match is not None:
+    if work.base.family in ("debian", "ubuntu") and _PYTHON_2.fullmatch(name):
+        _python_2(work, cause, name)
+    elif match is not None:
         _python(work, cause, match)
         if name == "python3-pip":
             for brought in _with_pip(work):
@@ -126,6 +131,23 @@ def _python(work: Work, cause: Cause, match: re.Match[str]) -> None:
     if number and work.base.family == "rhel":
         names |= {"python3"}
     work.events.append(_interpreter(work, cause, version, frozenset(names), has_pip))
+
+
+def _python_2(work: Work, cause: Cause, name: str) -> None:
+    """A package of Debian's Python 2.7: `python`, `python2.7`, `python-dev`, `python-numpy` …"""
+    match = _PYTHON_2.fullmatch(name)
+    assert match is not None
+    is_plain = match["named"] is None
+    if is_plain and not (isinstance(work.base.suite, str) and work.base.suite in _PYTHON_2_SUITES):
+        return
+    names = frozenset({"python2.7"} | ({"python2"} if match["named"] != "2.7" else set()))
+    names |= {"python"} if is_plain else set()
+    known = _known(work, "2.7")
+    has_pip = name.endswith("-pip")
+    if known is not None:
+        work.events.append(known._replace(names=known.names | names, has_pip=has_pip or known.has_pip))
+    else:
+        work.events.append(_interpreter(work, cause, "2.7", names, has_pip))
 
 
 def _minor_of(text: str | None) -> str:

@@ -30,6 +30,7 @@ _INDEXES = ("-i", "--index-url", "--extra-index-url", "--index", "--default-inde
 _INDEX_VARIABLES = tuple(
     "PIP_INDEX_URL PIP_EXTRA_INDEX_URL UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL".split()
 )
+_FRAMEWORKS = ("torch", "tensorflow", "jax")
 _LARGE = 500 * 10**6
 # Images that bring an operating system and at most an interpreter.
 _BARE = regex(
@@ -78,7 +79,9 @@ def large(stage: Stage, install: Install) -> str | None:
             return None
         if any(large_names().intersection(requested(stage, earlier)) for earlier in step.installs):
             return None
-    return next((name for name in requested(stage, install) if name in large_names()), None)
+    found = [name for name in requested(stage, install) if name in large_names()]
+    # What brings one of the others is named after it.
+    return next((name for name in found if name in _FRAMEWORKS), next(iter(found), None))
 
 
 def is_large(name: str) -> bool:

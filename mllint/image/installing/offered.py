@@ -49,6 +49,10 @@ class Offer(NamedTuple):
         """Whether its Requires-Python lets some patch release of a minor one in."""
         return admits_python(self.requires_python, minor)
 
+    def is_for(self, minor: str) -> bool:
+        """Whether anything of it can be installed for a minor release of Python on some platform."""
+        return self.admits(minor) and (self.has_sdist or "any" in self.python or self._is_built_with(minor))
+
     def has_wheel(self, minor: str, platform: Platform) -> bool:
         """Whether there is a wheel for an interpreter on a platform, and it is let in."""
         if not self.admits(minor):
@@ -188,3 +192,9 @@ def nearest(name: str, version: str) -> tuple[str, ...]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
+
+
+def goes_on(name: str, minor: object) -> bool:
+    """Whether releases to come may be for a Python, so far as is known: whether the newest one is."""
+    found = offers(name)
+    return not found or not isinstance(minor, str) or found[-1].is_for(minor)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.copies import context_path, relative
@@ -53,7 +55,7 @@ def late_installs(stage: Stage) -> Late | None:
             is_rest = is_rest or any(_is_dependency(each) for each in step.installs)
             there.update(name for each in step.installs if each.is_certain for name in _asked(stage, each, True))
             continue
-        needs_source = needs_source or any(map(_is_of_source, step.installs))
+        needs_source = needs_source or any(map(is_of_source, step.installs))
         for install in step.installs:
             if install.manager.name in ("uv", "uv pip") and _has_cache(step):
                 continue
@@ -66,6 +68,18 @@ def late_installs(stage: Stage) -> Late | None:
             if is_late and install.is_certain and not is_there:
                 found.append(install)
     return Late(copied, tuple(found), is_rest) if copied and found else None
+
+
+def done_again(stage: Stage, late: Late) -> list[Install]:
+    """The installs behind the source, those that need it as well: an edit runs all of them again."""
+    steps = stage.steps[stage.steps.index(late.copy.step) :]
+    return [each for step in steps for each in step.installs if _is_dependency(each)]
+
+
+def movable(stage: Stage, late: Late) -> list[Install]:
+    """Those of them that name packages and stand in front of the install of the source itself, if any."""
+    found = list(takewhile(lambda each: not is_of_source(each), done_again(stage, late)))
+    return [each for each in found if each.is_certain and not reads_file(each) and stands_alone(stage, each)]
 
 
 def _first(stage: Stage) -> Step | None:
@@ -105,17 +119,16 @@ def late_project(stage: Stage) -> LateProject | None:
         for install in (each for each in step.installs if _is_dependency(each)):
             if not copies or _has_cache(step) or install.has("--no-deps", "--no-index"):
                 return None
-            if install.manager.name in ("pip", "uv pip") and install.executed.is_sure and _is_of_source(install):
-                return _of_project(stage, install, copies)
+            if install.manager.name in ("pip", "uv pip") and install.executed.is_sure and is_of_source(install):
+                return of_project(stage, install, copies)
             if reads_file(install):
                 return None
     return None
 
 
-def _of_project(stage: Stage, install: Install, copies: list[Copy]) -> LateProject | None:
+def of_project(stage: Stage, install: Install, copies: list[Copy]) -> LateProject | None:
     """Where the project itself says what it asks for, and that can be had without its source."""
-    own = (each.name for each in named(stage, install) if each.source.path.endswith("pyproject.toml"))
-    names = tuple(dict.fromkeys(own))
+    names = brought_along(stage, install)
     found = metadata(stage, install)
     if len(names) < 2 or found is None or found.is_dynamic or (found.has_parts and install.manager.name == "uv pip"):
         return None
@@ -131,6 +144,12 @@ def _of_project(stage: Stage, install: Install, copies: list[Copy]) -> LateProje
         copy for copy in inside if any(each.is_folder for source in copy.sources for each in source.matches(context))
     )
     return LateProject(next(folders, (inside or copies)[0]), install, names, found)
+
+
+def brought_along(stage: Stage, install: Install) -> tuple[str, ...]:
+    """The dependencies of the project that a call installs, as its `pyproject.toml` names them."""
+    own = (each.name for each in named(stage, install) if each.source.path.endswith("pyproject.toml"))
+    return tuple(dict.fromkeys(own))
 
 
 def reads_file(install: Install) -> bool:
@@ -151,9 +170,16 @@ def brings_source(stage: Stage, copy: Copy) -> bool:
     context = stage.build.context
     if copy.takes_all() and context.ignore is None:
         return True
+    if brings_history(copy):
+        return True
     entries = (entry for source in copy.sources for entry in source.entries(context))
     has_source = any(_SOURCE.search(entry.path) and not _METADATA.search(entry.path) for entry in entries)
     return has_source and (copy.takes_all() or not _is_for_build(stage, copy))
+
+
+def brings_history(copy: Copy) -> bool:
+    """Whether it brings the folder of Git, which changes with every commit."""
+    return any(isinstance(source.path, str) and posixpath.basename(source.path) == ".git" for source in copy.sources)
 
 
 def _is_for_build(stage: Stage, copy: Copy) -> bool:
@@ -178,7 +204,7 @@ def _is_dependency(install: Install) -> bool:
     return install.manager.language == "python" and not is_only_installers(install)
 
 
-def _is_of_source(install: Install) -> bool:
+def is_of_source(install: Install) -> bool:
     """Whether it installs the source itself."""
     if install.manager.name in ("uv", "poetry", "pipenv"):
         return syncs_project(install)
@@ -188,7 +214,7 @@ def _is_of_source(install: Install) -> bool:
 
 def stands_alone(stage: Stage, install: Install) -> bool:
     """Whether what is installed does not need the source that was copied."""
-    if install.manager.language != "python" or _is_of_source(install) or is_only_installers(install):
+    if install.manager.language != "python" or is_of_source(install) or is_only_installers(install):
         return False
     match install.manager.name:
         case "uv" | "poetry":

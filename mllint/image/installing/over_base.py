@@ -10,8 +10,9 @@ from mllint.image.distributions import closure, releases
 from mllint.image.events import Distribution
 from mllint.image.installing import companions, offered
 from mllint.image.installing.fitting import place
-from mllint.image.installing.indexed import asked, interpreter_of, named
+from mllint.image.installing.indexed import asked, interpreter_of, is_public, named
 from mllint.image.installing.indexes import is_of_index_or_pytorch
+from mllint.image.installing.indexes import named as indexes_named
 from mllint.image.names import common_name, fits
 from mllint.image.paths import UNKNOWN_FOLDER
 from mllint.image.releases import version_of
@@ -44,6 +45,8 @@ class Framework(NamedTuple):
     """What asked for it; None for that of the base."""
     is_removed: bool = False
     """Whether an earlier call takes it out again, of which the layers below know nothing."""
+    taken_from: str | None = None
+    """The index of PyTorch that an earlier call takes it from in whatever release."""
 
 
 class Over(NamedTuple):
@@ -90,11 +93,25 @@ def in_place(stage: Stage, install: Install) -> Framework | None:
         if event.name in FRAMEWORKS and event.site == found.site and event.cause.step is not None:
             if base is not None and event.name == base.name and event.is_removed:
                 return base._replace(is_removed=True)
-            is_there = event.cause.is_sure and not event.is_removed and event.name not in held
-            if not is_there or not isinstance(event.version, str) or not companions.is_release(event.version):
+            if not event.cause.is_sure or event.is_removed or event.name in held:
                 return None
-            return Framework(event.name, event.version, place=event.place or (stage.build.source, event.cause.span))
+            place = event.place or (stage.build.source, event.cause.span)
+            if not isinstance(event.version, str):
+                index = _only_index(stage, event)
+                return Framework(event.name, None, place=place, taken_from=index) if index is not None else None
+            return Framework(event.name, event.version, place=place) if companions.is_release(event.version) else None
     return None if base is None or base.name in held else base
+
+
+def _only_index(stage: Stage, event: Distribution) -> str | None:
+    """The index of one build of PyTorch that a call takes all from."""
+    for owner in stage.lineage:
+        for call in (call for step in owner.steps for call in step.installs):
+            if call.step is event.cause.step and call.executed.span == event.cause.span:
+                found = list(indexes_named(owner, call))
+                only = found[0] if len(found) == 1 else None
+                return only.url if only is not None and only.kind == "only" and only.build is not None else None
+    return None
 
 
 def over(stage: Stage, install: Install) -> Over | None:
@@ -114,9 +131,9 @@ class Loose(NamedTuple):
 
     framework: Framework
     open: tuple[Asked, ...]
-    """What requires it and comes in whatever release; the first is none that is made for one release of it."""
+    """What requires it and comes in whatever release."""
     brings: str | None
-    """What an extra of that brings, each release of which is made for one of the framework."""
+    """What each release of is made for one of the framework: the first itself, or what an extra of that brings."""
     is_all_open: bool
     """Whether all else that the call asks for is pinned."""
 
@@ -125,21 +142,32 @@ def loose(stage: Stage, install: Install) -> Loose | None:
     """The framework in place, and what a call asks for in whatever release and that requires it, while nothing holds
     the framework."""
     base = in_place(stage, install)
-    if base is None or base.is_own_build or base.is_removed or install.has("--no-deps") or _is_of_the_past(base):
+    if base is None or base.is_own_build or base.is_removed or install.has("--no-deps"):
+        return None
+    if is_of_the_past(base.name, base.version):
         return None
     if any(each.name == base.name and each.version is not None for each in named(stage, install)):
         return None
+    if base.taken_from is not None and not is_public(stage, install):
+        return None
     others = [each for each in asked(stage, install) if each.name != base.name]
     floating = [each for each in others if each.version is None]
-    open_ = [each for each in floating if _is_open(each) and _requires(each, base.name)]
-    firm = [each for each in open_ if each.name not in companions.names()]
+    target = interpreter_of(stage, install)
+    minor = target.minor if target is not None else None
+    # Where the newest release is for a later Python, none to come brings another framework.
+    fresh = [each for each in floating if each.name in companions.names() or offered.goes_on(each.name, minor)]
+    open_ = [each for each in fresh if _is_open(each) and _requires(each, base.name)]
+    firm = [each for each in open_ if base.taken_from is not None or each.name not in companions.names()]
     if not firm:
         return None
+    firm.sort(key=lambda each: each.name not in companions.names())
     extras = _EXTRAS.search(firm[0].source.slice(firm[0].span))
     brought = [name.strip() for name in extras[1].split(",")] if extras and base.name == "torch" else []
-    brings = next((name for name in brought if name in companions.names()), None)
-    ordered = (firm[0], *(each for each in open_ if each is not firm[0]))
-    return Loose(base, ordered, brings, len(open_) == len(floating) and brings is None)
+    brings = next((name for name in (*brought, firm[0].name) if name in companions.names()), None)
+    ordered = [firm[0], *(each for each in open_ if each is not firm[0])]
+    if brings is None:
+        ordered.sort(key=lambda each: each.name not in companions.names())
+    return Loose(base, tuple(ordered), brings, len(open_) == len(floating) and brings is None)
 
 
 def _is_open(each: Asked) -> bool:
@@ -151,9 +179,9 @@ def _requires(each: Asked, framework: str) -> bool:
     return is_companion or framework in closure([(each.name, None, frozenset())], None, newest=True).via
 
 
-def _is_of_the_past(base: Framework) -> bool:
-    """Whether its Python is so old that nothing new is released for it."""
-    return base.name == "torch" and base.version is not None and version_of(base.version) < (1, 13)
+def is_of_the_past(name: str, version: str | None) -> bool:
+    """Whether the Python of a framework is so old that nothing new is released for it."""
+    return name == "torch" and version is not None and version_of(version) < (1, 13)
 
 
 def _direct(base: Framework, each: Asked) -> Over | None:

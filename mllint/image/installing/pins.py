@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from mllint import facts
 from mllint.image.effects import bases
+from mllint.image.events import Distribution, Installed
 from mllint.image.releases import version_of
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources.markers import Environment, holds
-from mllint.sources.requirements import Requirement
+from mllint.sources.requirements import Requirement, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mllint.sources.requirements import RequirementsFile
 
 _UPGRADES = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall", "--reinstall")
+# With these a call keeps away from what is there.
+_FOLDERS = ("-t", "--target", "--prefix", "--root")
 _BY_HASH = ("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES")
 _BY_DATE = {"pip": "PIP_UPLOADED_PRIOR_TO", "uv pip": "UV_EXCLUDE_NEWER"}
 _DATE = regex(r"\d{4}-\d{2}")
@@ -51,8 +54,12 @@ def settled(stage: Stage, install: Install, read: Closure) -> Settled:
     asked = [each for each in install.requirements if isinstance(each, Requirement)]
     limits = [line for file in read.constraints.values() for line in file.lines if isinstance(line, Requirement)]
     named = [*lines, *asked, *limits]
-    names = _with_companions(_pinned(named) | _held(named))
-    return Settled(names if install.has(*_UPGRADES) else names | _installed_before(stage, install))
+    there = frozenset[str]() if install.has(*_UPGRADES, *_FOLDERS) else _installed_before(stage, install)
+    # What a call names and finds in place, it keeps, and takes the companions of that release.
+    kept = there & {each.key for each in named if each.key}
+    return Settled(
+        _with_companions(_pinned(named) | _held(named) | kept | _required_by(kept)) | there | _held_by_installed(there)
+    )
 
 
 def _takes_tested_only(install: Install, read: Closure) -> bool:
@@ -82,22 +89,71 @@ def _held(lines: Iterable[Requirement]) -> frozenset[str]:
 
 def _with_companions(names: frozenset[str]) -> frozenset[str]:
     """With those that a resolver takes by the release of a pinned distribution."""
+    names = names | _held_by_installed(names)
+    return names | {row["name"] for row in facts.rows("ml_frameworks") if row.get("companion_of") in names}
+
+
+def _required_by(names: frozenset[str]) -> frozenset[str]:
+    """What the companions among them, as they are in place, were built for."""
     rows = facts.rows("ml_frameworks")
-    return names | {row["name"] for row in rows if {row.get("companion_of"), row.get("held_by")} & names}
+    return frozenset(row["companion_of"] for row in rows if "companion_of" in row and row["name"] in names)
+
+
+def _held_by_installed(names: frozenset[str]) -> frozenset[str]:
+    """Those that a distribution requires one release of, and so brings along."""
+    rows = facts.rows("ml_frameworks")
+    return frozenset(row["name"] for row in rows if not names.isdisjoint(row.get("held_by", "").split()))
 
 
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
-    """What a resolver finds in place, and keeps where it fits: of the base image and of earlier, pinned installs."""
-    found = set(preinstalled(stage))
+    """What a resolver finds in place, and keeps where it fits: of the base image and of earlier installs."""
+    found = {*preinstalled(stage), *_named_like(stage)}
     for each in stage.lineage:
         for step in each.steps:
             for earlier in step.installs:
                 if earlier is install:
-                    return frozenset(found)
-                if earlier.is_certain and earlier.verb in ("install", "pip install"):
+                    return frozenset(found) - _removed_before(stage, install)
+                if _puts_in_place(earlier):
                     asked = [line for line in earlier.requirements if isinstance(line, Requirement)]
-                    found |= _pinned([*asked, *(line for _, line in each.closure(earlier).lines())])
+                    lines = [*asked, *(line for _, line in each.closure(earlier).lines())]
+                    found |= _pinned(lines)
+                    if _is_same_place(each, earlier, stage, install):
+                        found |= {line.key for line in lines if line.key and line.marker is None}
     return frozenset(found)
+
+
+def _puts_in_place(install: Install) -> bool:
+    is_install = install.manager.language == "python" and install.verb in ("install", "pip install")
+    return is_install and install.is_certain and not install.has(*_FOLDERS)
+
+
+def _is_same_place(one: Stage, earlier: Install, other: Stage, later: Install) -> bool:
+    """Whether two calls install into the same environment, where that is not known for the same program."""
+    first, second = _site(one, earlier), _site(other, later)
+    programs = [call.executed.words[0].value for call in (earlier, later)]
+    return first == second and (first is not None or programs[0] == programs[1])
+
+
+def _site(stage: Stage, install: Install) -> str | None:
+    return next((each.site for each in stage.events_of(install) if isinstance(each, Installed)), None)
+
+
+def _removed_before(stage: Stage, install: Install) -> frozenset[str]:
+    """What an earlier command uninstalled."""
+    is_gone: dict[str, bool] = {}
+    for event in stage.log.events:
+        if event.cause.step is install.step and event.cause.span == install.executed.span:
+            break
+        if isinstance(event, Distribution):
+            is_gone[event.name] = event.is_removed
+    return frozenset(name for name, gone in is_gone.items() if gone)
+
+
+def _named_like(stage: Stage) -> frozenset[str]:
+    """The distribution that an image is made around, by the name of its repository."""
+    reference = stage.root.base.reference
+    name = reference.name.rpartition("/")[2] if reference is not None else ""
+    return frozenset({normalised(name)})
 
 
 def preinstalled(stage: Stage) -> frozenset[str]:

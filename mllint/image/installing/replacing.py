@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 # With these a call keeps away from what is there, or does not look at what is required.
 _FOLDERS = ("-t", "--target", "--prefix", "--root")
+_OF_CONDA = ("conda", "micromamba")
+# What conda calls otherwise than the package index does: pip sees it under its own name, and replaces it.
+_CONDA_NAMES = {"pytorch": "torch"}
 _ASIDE = ("--no-deps", "--override", "--overrides", *_FOLDERS)
 
 
@@ -36,6 +39,11 @@ class Replaced(NamedTuple):
     requirement: str = ""
     """What it requires of the first of them; empty where the call asks for another release of that itself."""
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the call that pinned surely ran."""
+        return self.pinned[0].cause.is_sure
+
 
 def replaced(stage: Stage, install: Install) -> Iterator[Replaced]:
     """What a call surely installs in another release than an earlier one that pinned it."""
@@ -49,9 +57,8 @@ def replaced(stage: Stage, install: Install) -> Iterator[Replaced]:
     pins = {each.name for each in named if each.version is not None}
     for each in fresh:
         if each.name not in there:
-            yield from _shut_out(
-                each, each.version or companions.newest(stage, install, each), there, pins, found.minor
-            )
+            release = each.version or companions.newest(stage, install, each)
+            yield from _shut_out(each, release, there, {*pins, *FRAMEWORKS}, found.minor)
         elif each.version is not None and not companions.admits(f"=={each.version}", str(there[each.name].version)):
             yield Replaced((there[each.name],), each, each.version)
 
@@ -93,8 +100,11 @@ def _pinned_before(stage: Stage, install: Install, found: Interpreter) -> Mappin
             break
         if not isinstance(event, Distribution) or event.site != found.site:
             continue
-        is_pin = isinstance(event.version, str) and companions.is_release(event.version) and event.cause.is_sure
-        if is_pin and not event.is_removed and event.cause.step is not None and event.manager in ("pip", "uv pip"):
+        is_release = isinstance(event.version, str) and companions.is_release(event.version)
+        is_put = is_release and not event.is_removed and event.cause.step is not None
+        if is_put and event.manager in _OF_CONDA and event.name in _CONDA_NAMES:
+            there[_CONDA_NAMES[event.name]] = event
+        elif is_put and event.cause.is_sure and event.manager in ("pip", "uv pip"):
             there[event.name] = event
         else:
             there.pop(event.name, None)
@@ -102,6 +112,6 @@ def _pinned_before(stage: Stage, install: Install, found: Interpreter) -> Mappin
     if read.has_unread_constraints:
         return {}
     limits = (line for file in read.constraints.values() for line in file.lines if isinstance(line, Requirement))
-    for name in (*BUILD_TOOLS, *FRAMEWORKS, *(line.key for line in limits if line.key)):
+    for name in (*BUILD_TOOLS, *(line.key for line in limits if line.key)):
         there.pop(name, None)
     return there

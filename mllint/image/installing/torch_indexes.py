@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mllint.image.stage import Stage
 
 _NIGHTLY = regex(r"https?://download\.pytorch\.org/whl/nightly(?:/(?P<build>[a-z]+[\d.]*))?(?:/torch_nightly\.html)?/?")
+_UNSTABLE = regex(r"https?://download\.pytorch\.org/whl/(?:nightly|test)\b")
 _DATED = regex(r"\d[\d.]*\.?dev\d{8}(?:\+[\w.]+)?")
 
 Why = Literal["nightly", "dated", "over", "never", "lacks"]
@@ -86,9 +87,28 @@ def _is_outside(build: str, release: str) -> bool:
     still made the table may lack some."""
     if not release or not builds.builds_of(release):
         return False
-    numbers = [version_of(row["release"]) for row in facts.rows("torch_builds") if build in row["cuda_builds"].split()]
+    numbers = _releases_of(build)
     own = version_of(release)[:2]
     return own < numbers[0] or (build in builds.OVER and own > numbers[-1])
+
+
+def spans(stage: Stage, install: Install, release: str) -> bool:
+    """Whether the indexes of PyTorch that a call names, if any, may have releases of torch before this one, and from it
+    on: none was built before its CUDA, and those of the past get none any more."""
+    turn = version_of(release)[:2]
+    for index in filter(None, named(stage, install)):
+        if _UNSTABLE.match(index.url):
+            return False
+        if index.build in _known():
+            numbers = _releases_of(index.build)
+            if numbers[0] >= turn or (index.kind == "only" and index.build in builds.OVER and numbers[-1] < turn):
+                return False
+    return True
+
+
+def _releases_of(build: str) -> list[tuple[int, ...]]:
+    """The minor releases of torch that were built for a CUDA, the oldest first."""
+    return [version_of(row["release"]) for row in facts.rows("torch_builds") if build in row["cuda_builds"].split()]
 
 
 def newest_of(build: str) -> str:

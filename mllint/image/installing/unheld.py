@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
+from mllint.image.copies import relative
 from mllint.image.distributions import closure
-from mllint.image.installing import indexed
+from mllint.image.events import Unsure
+from mllint.image.installing import indexed, offered
 from mllint.image.installing.lists import ALONE
-from mllint.image.installing.over_base import framework, is_of_base
+from mllint.image.installing.over_base import framework, is_of_base, is_of_the_past
+from mllint.image.releases import version_of
 from mllint.patterns import regex
+from mllint.sources import requirements
 from mllint.sources.requirements import Requirement
 
 if TYPE_CHECKING:
@@ -19,13 +25,15 @@ if TYPE_CHECKING:
     from mllint.image.packages import Install
     from mllint.image.stage import Stage
 
-_FEWEST = 3
+_FEWEST = 2
 _ASIDE = ("--no-deps", "-t", "--target", "--prefix", "--root", "--require-hashes", "--override", "--overrides")
 _VARIABLES = ("PIP_NO_DEPS", "UV_OVERRIDE", "PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES")
 _NVIDIA = "nvcr.io/"
 # What lists that nobody sees are likely to name or require.
 _GREAT = ("torch", "tensorflow", "jax", "numpy", "transformers", "vllm")
 _CLOSED = regex(r"===?|~=|<|@")
+# In the name of a list of exact releases.
+_PINS = regex(r"lock|frozen|freeze|pinned|constraint|versions|requirements-(?:cpu|gpu)\.txt", re.IGNORECASE)
 
 
 class Unheld(NamedTuple):
@@ -48,9 +56,10 @@ class Unheld(NamedTuple):
 def unheld(stage: Stage) -> Unheld | None:
     """The first call of a stage that may replace a framework which an earlier one, or the base, has settled."""
     for calls in _environments(stage):
-        if len(calls) < _FEWEST or any(_is_held(owner, call) for owner, call in calls):
-            continue
         there = _of_base(stage, calls[0][1])
+        # The base is a resolution of its own.
+        if len(calls) + len(there) < _FEWEST or any(_is_held(owner, call) for owner, call in calls):
+            continue
         for owner, call in calls:
             named = list(indexed.named(owner, call))
             if owner is stage:
@@ -92,39 +101,86 @@ def _is_held(stage: Stage, call: Install) -> bool:
 
 def _of_base(stage: Stage, call: Install) -> dict[str, Asked | None]:
     base, target = framework(stage), indexed.interpreter_of(stage, call)
+    if base is None or is_of_the_past(base.name, base.version):
+        return {}
     # NVIDIA's images have constraints of their own.
-    is_held = base is None or stage.root.base.text.startswith(_NVIDIA)
-    return {} if base is None or is_held or target is None or not is_of_base(target) else {base.name: None}
+    is_held = stage.root.base.text.startswith(_NVIDIA)
+    return {} if is_held or target is None or not is_of_base(target) else {base.name: None}
 
 
 def _first(stage: Stage, call: Install, named: list[Asked], there: dict[str, Asked | None]) -> Unheld | None:
     """What a call leaves open that requires a framework in place, which the call itself does not hold."""
+    target = indexed.interpreter_of(stage, call)
+    minor = target.minor if target is not None else None
     fresh = indexed.asked(stage, call)
-    for name, earlier in there.items():
+    for name, earlier in there.items() if not _is_of_the_past(stage, call) else ():
         if any(each.name == name and _is_closed(each) for each in named):
             continue
+        # Where the newest release is for a later Python, none to come moves a limit that today's keep.
+        is_exact = earlier is not None and earlier.version is not None
+        coming = [each for each in fresh if is_exact or offered.goes_on(each.name, minor)]
         opened = tuple(
-            each.name for each in fresh if each.name != name and not _is_closed(each) and _requires(each, name)
+            each.name for each in coming if each.name != name and not _is_closed(each) and _requires(each.name, name)
         )
         if opened:
             return Unheld(call, name, earlier.version if earlier else None, earlier, opened, None, 0)
     unseen = _unseen(stage, call)
-    for name in (name for name in _GREAT if unseen is not None and name in there):
+    for name in (name for name in _GREAT if name in there):
+        if unseen is None or not _may_require(stage, call, unseen[1], name):
+            continue
         earlier = there[name]
+        if is_of_the_past(name, earlier.version if earlier else None):
+            continue
         if (earlier is None or earlier.version) and not any(each.name == name and _is_closed(each) for each in named):
-            return Unheld(call, name, earlier.version if earlier else None, earlier, (), unseen, 0)
+            return Unheld(call, name, earlier.version if earlier else None, earlier, (), unseen[0], 0)
     return None
 
 
-def _unseen(stage: Stage, call: Install) -> str | None:
-    """A requirements file that is not in sight."""
-    lost = stage.closure(call).lost
-    return next((word.text for word in call.files if lost and word.value.endswith(lost)), None)
+def _unseen(stage: Stage, call: Install) -> tuple[str, str] | None:
+    """A requirements file that is not in sight, and whose name does not tell that it pins: in words, and its path."""
+    lost = [path for path in stage.closure(call).lost if not _is_absent(stage, call, path)]
+    clones = [each.below for each in stage.log.events if isinstance(each, Unsure) and each.repository]
+    for word in call.files:
+        end = "/" + word.value.removeprefix("./").lstrip("/")
+        for path in lost:
+            if f"/{path}".endswith(end) and not _PINS.search(word.value):
+                is_cloned = any(relative(path, folder) is not None for folder in clones)
+                return f"{word.text} of the clone" if is_cloned else word.text, path
+    return None
+
+
+def _may_require(stage: Stage, call: Install, path: str, name: str) -> bool:
+    """Whether a list that is not in sight may bring a framework: where a COPY before brings it from the context, those
+    of its name there say what it may hold."""
+    copies = (step.copy for step in stage.steps_before(call.step))
+    if not any(
+        copy is not None and copy.stage is None and copy.image is None and copy.destination == path for copy in copies
+    ):
+        return True
+    context = stage.build.context
+    found = [context.text(each.path) for each in context.files() if each.name == posixpath.basename(path)]
+    read = [context.inputs.parsed(source, requirements.parse) for source in found if source is not None]
+    lines = [line for file in read for line in file.lines if isinstance(line, Requirement) and line.key]
+    return not lines or any(line.key == name or _requires(line.key, name) for line in lines)
+
+
+def _is_absent(stage: Stage, call: Install, path: str) -> bool:
+    """Whether a list is surely not there, or nothing ran that could have brought it."""
+    if not path.startswith("/"):
+        return False
+    commands = [each for step in (*stage.steps_before(call.step), call.step) for each in step.commands]
+    return commands[0] is call.executed or indexed.view_at(stage, call).find(path) is None
+
+
+def _is_of_the_past(stage: Stage, call: Install) -> bool:
+    """Whether the Python is so old that nothing new is released for it."""
+    found = indexed.interpreter_of(stage, call)
+    return found is not None and isinstance(found.minor, str) and version_of(found.minor) < (3, 9)
 
 
 def _is_closed(each: Asked) -> bool:
     return each.version is not None or _CLOSED.search(each.specifier) is not None
 
 
-def _requires(each: Asked, name: str) -> bool:
-    return name in closure([(each.name, None, frozenset())], None, newest=True).via
+def _requires(distribution: str | None, name: str) -> bool:
+    return distribution is not None and name in closure([(distribution, None, frozenset())], None, newest=True).via

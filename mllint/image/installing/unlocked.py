@@ -37,6 +37,7 @@ _LISTS = regex(
     r"(?:^|[/_.-])(?:requirements?|constraints?)[^/]*\.(?:txt|in)$|(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg))$"
 )
 # A substitution that begins with what pins and does not write it again.
+_LOOSENS = regex(r"s(?P<mark>[/|#@,!])\\?[=~]=(?P=mark)>=(?P=mark)")
 _UNPINS = regex(
     r"(?:^|;\s*)s(?P<mark>[/|#@,!])(?:\\?[=~]=|===|\[[=<>~!]+\][+*]?)[^;]*?(?P=mark)(?!=)[^;=]*(?:>=[^;=]*)?(?P=mark)\w*$"
 )
@@ -261,13 +262,26 @@ def _is_behind(stage: Stage, step: Step, each: Executed, other: Step, call: Inst
 def _unpinned(stage: Stage, step: Step, each: Executed) -> Iterator[Undone]:
     is_in_place = any(value.startswith(("-i", "--in-place", "-Ei", "-ri")) for value in each.arguments)
     lists = [(value, joined(each.directory, value)) for value in each.arguments if _LISTS.search(value)]
+    if not is_in_place or not lists or not any(_UNPINS.search(value) for value in each.arguments):
+        return
+    own = [value for value, path in lists if isinstance(path, str) and context_path(stage, step, path) is not None]
     # Of the list of a clone nobody knows whether it has pins.
-    files = [value for value, path in lists if isinstance(path, str) and context_path(stage, step, path) is not None]
-    if is_in_place and files and any(_UNPINS.search(value) for value in each.arguments):
-        yield Undone(
-            each.span,
-            f"sed takes the pins out of {files[0]}: the image gets the newest releases of the day, and not those that"
-            " the file names",
-            "change the pins that do not fit, one by one, or install them from a file of your own with -c",
-            False,
-        )
+    if not own and not _is_behind_clone(stage, step, each):
+        return
+    what = f"takes the pins out of {own[0]}" if own else f"takes out of {lists[0][0]} of the clone whatever pins it has"
+    if any(_LOOSENS.search(value) for value in each.arguments):
+        pins = f"the pins of {own[0]}" if own else f"whatever pins {lists[0][0]} of the clone has"
+        what = f"turns {pins} into lower bounds"
+    tested = "those that the file names" if own else "those that its authors chose"
+    yield Undone(
+        each.span,
+        f"sed {what}: the image gets the newest releases of the day, and not {tested}",
+        "change the pins that do not fit, one by one, or install them from a file of your own with -c",
+        False,
+    )
+
+
+def _is_behind_clone(stage: Stage, step: Step, each: Executed) -> bool:
+    earlier = [other for one in stage.steps_before(step) for other in one.commands]
+    own = [other for other in step.commands if other.span.start < each.span.start]
+    return any(other.name == "git" and "clone" in other.arguments for other in (*earlier, *own))
