@@ -19,6 +19,8 @@ _MODELS = (".bin", ".engine", ".gguf", ".h5", ".joblib", ".keras", ".model", ".o
 _MORE_MODELS = (".pt", ".pth", ".safetensors", ".tflite")
 _HEAVY = 10_000_000
 _HUGE = 100_000_000
+# What the whole weighs is said where so large a part of it need not be sent.
+_SHARE = 3
 _ALWAYS = (".git", "**/__pycache__", ".venv")
 
 
@@ -45,14 +47,15 @@ def _unfiltered(build: Build, copy: Copy) -> list[Finding]:
     if not ballast and not stray and other < _HEAVY:
         return []
     useless = sum(each.size for each in ballast) + sum(each.size for each in stray)
+    total = sum(entry.size for entry in files)
+    unread = ", ".join(filter(None, (listed_ballast(ballast), _named(stray))))
     message = (
-        f"{copy.written} sends {size(sum(entry.size for entry in files))} to the build, as there is no .dockerignore"
+        f"{copy.written} takes along {size(useless)} that no service reads, as there is no .dockerignore: {unread}"
     )
-    if other >= _HEAVY:
-        message += f": {_largest(build.context)}"
-    if ballast or stray:
-        names = ", ".join(filter(None, (listed_ballast(ballast), _named(stray))))
-        message += f"; no service reads {size(useless)} of it: {names}"
+    if not unread or useless * _SHARE >= total or other >= _HUGE:
+        message = f"{copy.written} sends {size(total)} to the build, as there is no .dockerignore"
+        message += f": {_largest(build.context)}" if other >= _HEAVY else ""
+        message += f"; no service reads {size(useless)} of it: {unread}" if unread else ""
     finding = _finding(build, copy, message, [*(each.pattern for each in ballast), *(each.pattern for each in stray)])
     if useless >= MANY or other >= _HUGE or any(each.what in TELLING for each in ballast):
         return [finding]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mllint.image.build import Build
     from mllint.image.context import Context, Entry
 
+# From so many folders below the root of a context on, a notebook counts as deep.
+_NEAR = 2
 # What makes a folder of any name an environment.
 _ENVIRONMENTS = {"pyvenv.cfg": "virtual environment", "conda-meta": "conda environment"}
 
@@ -36,8 +38,13 @@ def find_ballast(build: Build, folder: str = "") -> Iterator[Ballast]:
     """The ballast below a folder of the context that the ignore file lets in, in order of the paths."""
     context = build.context
     wanted: dict[str, bool] = {}
-    for entry, row in _candidates(context, folder):
+    found = list(_candidates(context, folder))
+    # Deep in a package they may be read; beside others that are not, one line keeps all out.
+    near = {row["name"] for entry, row in found if entry.path.count("/") < _NEAR}
+    for entry, row in found:
         name = row["name"]
+        if "shallow" in row and name not in near:
+            continue
         if name not in wanted:
             wanted[name] = _is_wanted(build, row)
         files = [entry] if not entry.is_folder else list(context.files(entry.path))
@@ -69,7 +76,7 @@ def _candidates(context: Context, folder: str) -> Iterator[tuple[Entry, dict[str
 def _row(context: Context, entry: Entry) -> dict[str, Any] | None:
     row = _named(entry.name)
     if row is not None and (row["kind"] == "folder") is entry.is_folder:
-        return row if "shallow" not in row or entry.path.count("/") < 2 else None
+        return row
     if entry.is_folder:
         for name, what in _ENVIRONMENTS.items():
             if context.find(f"{entry.path}/{name}") is not None:
