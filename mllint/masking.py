@@ -150,7 +150,9 @@ def mask(text: str, keep_width: bool = False) -> str:
         stars = re.sub(r"[^\r\n]", "*", text[secret.start : secret.end]) if keep_width else "***"
         pieces += (text[done : secret.start], stars)
         done = secret.end
-    return "".join((*pieces, text[done:]))
+    masked = "".join((*pieces, text[done:]))
+    # What stood beside a credential, as a part of its name, may be the name of another one.
+    return masked if masked == text else mask(masked, keep_width)
 
 
 @cache
@@ -198,8 +200,17 @@ def _by_name(text: str) -> Iterator[Secret]:
             start = text.rfind("\n", 0, hint.start()) + 1
             done = text.find("\n", hint.end()) + 1 or len(text)
             for pattern in (_ASSIGNMENT, _WHOLE_LINE, _LOOSE):
-                for match in pattern.finditer(text, start, done):
+                for match in _settings(pattern, text, start, done):
                     yield from _of_setting(match, must_look_random=pattern is _LOOSE)
+
+
+def _settings(pattern: re.Pattern[str], text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """What fits a pattern, also within an unquoted value: `ARGS=TOKEN=value`."""
+    while match := pattern.search(text, start, end):
+        yield match
+        value = match.lastindex or 0
+        is_nested = text[match.start(value) - 1] == "=" and "=" in match[value]
+        start = match.start(value) if is_nested else match.end()
 
 
 def _of_setting(match: re.Match[str], must_look_random: bool) -> Iterator[Secret]:

@@ -171,6 +171,7 @@ def test_what_setting_a_name_to_a_value_gives_away(name, value, kind):
         ('CMD ["app", "--token", "abc-def-1"]', 'CMD ["app", "--token", "***"]'),
         ("export API_KEY=abc-def-1; run", "export API_KEY=***; run"),
         ("RUN (export API_KEY=abcdef1)", "RUN (export API_KEY=***)"),
+        ("docker build --build-arg=API_KEY=abc-def-1 .", "docker build --build-arg=API_KEY=*** ."),
         ("https://h.example/f?token=abcdef1", "https://h.example/f?token=***"),
         ("pip install -i https://me:" + "hunter2" + "@index.example", "pip install -i https://me:***@index.example"),
         (
