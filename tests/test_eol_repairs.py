@@ -48,19 +48,20 @@ def repair(report, **files):
         ),
         (
             "FROM python:3.8-slim\nRUN pip install torch==2.3.0 our-features==1.0\n",
-            "start from Python 3.12, the newest that torch 2.3.0 has a wheel for",
+            "start from Python 3.12, the newest that torch 2.3.0 has a wheel for, and raise with it what is pinned for"
+            " the old one",
         ),
         (
             "FROM python:3.8-slim\nRUN pip install our-features==1.0\n",
-            "start from a supported Python, 3.11 or later",
+            "start from a supported Python, 3.11 or later, and raise with it what is pinned for the old one",
         ),
         (
             "ARG TAG=3.8\nFROM python:$TAG-slim\nRUN pip install torch==2.3.0\n",
-            "start from Python 3.12, the newest that all pins here have wheels for, by the ARG in line 1",
+            "start from Python 3.12, the newest that torch 2.3.0 has a wheel for, by the ARG in line 1",
         ),
         (
             "FROM tiangolo/uvicorn-gunicorn:python3.9\nRUN pip install torch==2.3.0\n",
-            "start from Python 3.12, the newest that all pins here have wheels for, with uvicorn and its --workers",
+            "start from Python 3.12, the newest that torch 2.3.0 has a wheel for, with uvicorn and its --workers",
         ),
         (
             "FROM public.ecr.aws/lambda/python:3.9\nRUN yum install -y git\n",

@@ -93,7 +93,7 @@ INSTALL = "FROM python:{}-slim-bookworm\nCOPY requirements.txt .\nRUN pip instal
     ("python", "asked", "pinned"),
     [
         ("3.10", "numpy\n", "numpy==2.2.6\n"),
-        ("3.12", "numpy<2\n", "numpy==1.26.4\n"),
+        ("3.10", "numpy<3\n", "numpy==2.2.6\n"),
         ("3.12", "uvicorn [standard]  # served\r\n", "uvicorn [standard]==0.54.0  # served\r\n"),
         (
             "3.12",

@@ -35,6 +35,7 @@ PYTHON_2 = "Python 2"
 """What holds an image back that installs for the Python 2 of its distribution."""
 _FRESH = timedelta(days=60)
 """How long an end may lie back before whoever keeps an image is late."""
+_LONG = timedelta(days=730)
 _WORDS = {
     "debian": "Debian",
     "ubuntu": "Ubuntu",
@@ -47,6 +48,7 @@ _WORDS = {
 _SYSTEM = "/usr"
 _LINE = regex(r"\s*==\s*(\d[\d.]*\.)\*\s*")
 _WHEEL = regex(r"(?<![\w.-])([\w.]+-[\w.+%]+-cp3(\d+)-cp[\w.-]+\.whl)")
+_PYTHON_PACKAGE = regex(r"python3\.?\d+(?:-|$)")
 _PIPFILE = regex(r"^python_(?:full_)?version\s*=\s*[\"'](3\.\d+)", re.MULTILINE)
 # What tells apt to ask other servers than those that the image names.
 _OTHER_ARCHIVE = regex(r"sources\.list|/etc/apt|archive\.debian|old-releases|snapshot\.debian|Acquire::|\bproxy\b")
@@ -72,7 +74,12 @@ class Ended(NamedTuple):
     @property
     def is_fresh(self) -> bool:
         """Whether it ended a short while before the day of the table."""
-        return date.fromisoformat(facts.table("end_of_life")["date"]) - date.fromisoformat(self.day) < _FRESH
+        return self.age < _FRESH
+
+    @property
+    def age(self) -> timedelta:
+        """How long before the day of the table it ended."""
+        return date.fromisoformat(facts.table("end_of_life")["date"]) - date.fromisoformat(self.day)
 
 
 def ended(base: Base) -> list[Ended]:
@@ -158,6 +165,20 @@ def held(root: Stage, minors: Collection[str], are_all: bool = False) -> str | N
     return next((name for name, each in found if each and not set(minors).intersection(each)), None)
 
 
+def tied(root: Stage) -> str | None:
+    """What the Python of another release needs, in words, as wheels or packages are named for the one of this; None
+    for nothing."""
+    stages = [stage for stage in root.build.stages if stage.root is root]
+    wheels = [name for stage in stages for name, _ in _of_wheels(stage)]
+    if wheels:
+        return f"wheels for its Python in the place of {wheels[0]}"
+    installs = (each for stage in stages for step in stage.steps for each in step.installs)
+    names = (word.value for each in installs if each.manager.language != "python" for word in each.operands)
+    return next(
+        (f"packages for its Python in the place of {name}" for name in names if _PYTHON_PACKAGE.match(name)), None
+    )
+
+
 def pythons_of(releases: str) -> tuple[str, ...]:
     """The Pythons that releases of a distribution package, by a text that names these: `Ubuntu 22.04 or 24.04`,
     `ubuntu22.04`."""
@@ -170,6 +191,13 @@ def supported() -> tuple[str, ...]:
     """The minor releases of Python that get fixes, and that the tables know images of."""
     minors = dict.fromkeys(row["minor"] for row in facts.rows("python_images"))
     return tuple(minor for minor in minors if _row("python", minor) is None)
+
+
+def is_python_long_ended(minor: str | None) -> bool:
+    """Whether a minor release of Python has had no fixes for so long that a project which left it behind makes no
+    further release for it."""
+    row = _row("python", minor) if minor is not None else None
+    return row is not None and Ended("", row).age > _LONG
 
 
 def pins(root: Stage, are_all: bool = False) -> Iterator[tuple[str, tuple[str, ...] | None]]:

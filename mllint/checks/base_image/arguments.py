@@ -64,8 +64,11 @@ def _unnamed(stage: Stage, word: Word, missing: list[str], declared: dict[str, W
     wanted = " and ".join(f"ARG {each}=..." for each in missing)
     repair = f"write above the first FROM what a plain build is to use: {wanted}"
     if all(each in declared for each in missing):
-        repair = f"give the ARG above the first FROM what a plain build is to use as its default: {wanted}"
-    severity = Severity.INFO if is_declared and _is_slot(word) else None
+        repair = f"give {'the ARG a default' if len(missing) == 1 else 'the ARGs defaults'}: {wanted}"
+    is_slot = is_declared and _is_slot(word)
+    if is_slot:
+        repair += ", or say in a comment which images fit"
+    severity = Severity.INFO if is_slot else None
     return Finding(Location(source, word.span), message, repair, tuple(related), severity=severity)
 
 
@@ -80,7 +83,7 @@ def _placeholder(stage: Stage, word: Word, name: str, declared: dict[str, Word])
         why = f"the default of {argument} is the placeholder {name}"
         outcome = f"docker build fails without --build-arg {argument}=..."
         message = f"{word.text} names no image, as {why}: {outcome}"
-        repair = f"give the ARG what a plain build is to use as its default: ARG {argument}=..."
+        repair = f"give the ARG a default that is an image, or say in a comment which fit: ARG {argument}=..."
         related = (Related(Location(stage.build.source, declared[argument].span), "its ARG"),)
         where = Location(stage.build.source, word.span)
         yield Finding(where, message, repair, related, severity=Severity.INFO, is_strict=True)

@@ -34,6 +34,8 @@ _PACKED = regex(r"(?:^|/)(?:dist|wheels?|wheelhouse)(?:/[^/]*)?$|/uvx?$|\.(?:whl
 
 # What stands for the release of a name: all of it, or its tag.
 _BY_ARGUMENT = regex(r"(?:[^$]*:)?\$\{?\w+\}?(?:-slim)?")
+# A package, wheel or archive in a release: `cuda-libraries-11-8`, `libnvinfer6=6.0.1`, `/v2.1.tar.gz`.
+_RELEASED = regex(r"(?<![=<>~!])=v?\d|[-_]\d+[-.]\d|\bcp3\d|\bcu1\d\d|/v?\d+\.\d|\blib[a-z-]+\d")
 # A comment that says why the image stays as it is.
 _OLD_ON_PURPOSE = regex(
     r"\b(?:old(?:er|est)?|legacy|deprecated|unsupported|eol|end[ -]of[ -]life|glibc)\b", re.IGNORECASE
@@ -59,7 +61,7 @@ def eol_base(stage: Stage) -> Iterator[Finding]:
     yield Finding(
         Location(stage.build.source, word.span),
         message,
-        _repair(stage, base.reference, found, row) + (_where(stage) if not row or "use" in row else ""),
+        _repaired(stage, base.reference, found, row),
         tuple(defaults(stage, word.text)),
         severity=Severity.ERROR if is_broken else Severity.INFO if is_meant else None,
         is_strict=not is_broken and is_hint,
@@ -87,15 +89,19 @@ def _is_meant(stage: Stage) -> bool:
 def _where(stage: Stage) -> str:
     """The line to change, where that is not the FROM."""
     written = stage.instruction.words[0].text
-    arguments = list(defaults(stage, written)) if _BY_ARGUMENT.fullmatch(written) else []
-    return f", by the ARG in line {arguments[0].location.start[0]}" if arguments else ""
+    line = None
+    while _BY_ARGUMENT.fullmatch(written) and (found := next(defaults(stage, written), None)) is not None:
+        line = found.location.start[0]
+        # The default of an argument may be put together from another.
+        written = found.location.source.slice(found.location.span).partition("=")[2].strip("\"'")
+    return f", by the ARG in line {line}" if line is not None else ""
 
 
 def _is_taken(stage: Stage, found: Sequence[Ended]) -> bool:
     """Whether the image has something that a part of this stage which has ended made."""
     takers = [other for other in stage.build.needed if other.is_in_image and stage.index in other.takes_from]
     if any(each.of != "python" for each in found):
-        return bool(takers)
+        return bool(takers) and _is_worked_in(stage)
     steps = [step for other in takers for step in other.steps]
     paths = [
         source.path for step in steps if step.copy and step.copy.stage == stage.index for source in step.copy.sources
@@ -103,6 +109,12 @@ def _is_taken(stage: Stage, found: Sequence[Ended]) -> bool:
     paths += [mount.source for step in steps for mount in step.mounts if mount.stage == stage.index]
     is_base = any(other.base.stage == stage.index for other in takers)
     return is_base or any(not isinstance(path, str) or not _PACKED.search(path) for path in paths)
+
+
+def _is_worked_in(stage: Stage) -> bool:
+    """Whether programs run in a stage, or in one on top of it; else it is a store of files that its makers built."""
+    same = (each for each in stage.build.needed if each.root is stage.root)
+    return any(step.instruction.keyword == "RUN" for each in same for step in each.steps)
 
 
 def _said(stage: Stage, found: Sequence[Ended], row: Mapping[str, str]) -> str:
@@ -125,6 +137,23 @@ def _gone(found: Sequence[Ended]) -> str:
     return f"brings {each.what}, whose packages have left the servers that apt asks: apt-get update fails in the build"
 
 
+def _repaired(stage: Stage, reference: Reference, found: Sequence[Ended], row: Mapping[str, str]) -> str:
+    """The repair, the line where it is made, and that more has to change with it where more names releases."""
+    repair = _repair(stage, reference, found, row)
+    if not row or "use" in row:
+        repair += _where(stage)
+    is_said = " first" in repair or "servers" in row
+    return repair if is_said or not _pins_more(stage) else f"{repair}, and raise with it what is pinned for the old one"
+
+
+def _pins_more(stage: Stage) -> bool:
+    """Whether what is built on a stage names releases that may be made for it alone: in its commands, or of
+    distributions whose wheels are not known."""
+    steps = [step for each in stage.build.stages if each.root is stage.root for step in each.steps]
+    texts = (step.instruction.text for step in steps if step.instruction.keyword in ("ARG", "ENV", "RUN"))
+    return any(map(_RELEASED.search, texts)) or any(minors is None for _, minors in end_of_life.pins(stage.root, True))
+
+
 def _repair(stage: Stage, reference: Reference, found: Sequence[Ended], row: Mapping[str, str]) -> str:
     if "python_with" in row:
         return f"{_python(stage)}, with {row['python_with']}"
@@ -139,7 +168,9 @@ def _repair(stage: Stage, reference: Reference, found: Sequence[Ended], row: Map
     if not stage.base.is_plain:
         return _newer(stage, reference, release, has_python)
     if not has_python:
-        return _first(stage, end_of_life.pythons_of(release), release or "a supported release")
+        pythons = end_of_life.pythons_of(release)
+        tied = end_of_life.tied(stage) if not pythons else None
+        return _first(stage, pythons, release or "a supported release") + (f", with {tied}" if tied else "")
     return _python(stage) + (f", on {release}" if release else "")
 
 
@@ -179,10 +210,10 @@ def _python(stage: Stage) -> str:
         return f"raise the pins first, as {held} no wheel for a supported Python: then start from one"
     newest = suited.minors[-1]
     if suited.has_pins and (suited.limited_by or suited.are_known):
-        pins = "all pins here have wheels for" if suited.are_known else f"{suited.limited_by} has a wheel for"
-        if suited.limited_by in _ASKED:
-            pins = f"{suited.limited_by} admits"
-        return f"start from Python {newest}, the newest that {pins}"
+        if not suited.limited_by:
+            return f"start from Python {newest}, for which all pins here have wheels"
+        verb = "admits" if suited.limited_by in _ASKED else "has a wheel for"
+        return f"start from Python {newest}, the newest that {suited.limited_by} {verb}"
     return f"start from a supported Python, {suited.minors[0]} or later"
 
 

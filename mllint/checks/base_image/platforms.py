@@ -18,6 +18,7 @@ from mllint.sources.words import Word
 
 _CONST = regex(r"linux/[a-z0-9]+(?:/v\d)?")
 _PROCESSOR = regex(r"amd64|x86_64|x86-64|linux-x64|linux64|aarch64|arm64")
+_BY_NAME = regex(r"(?i)(?:^|[._-])(?:arm|arm32|arm64|armv?[678][a-z\d]*|aarch64|amd64|x86|x86[_-]64|i386)(?:$|[._-])")
 # The repositories of the official images of one processor.
 _ONE_PROCESSOR = regex(r"(?:docker\.io/)?(?:amd64|arm32v[567]|arm64v8|i386|ppc64le|riscv64|s390x)/")
 # Environments and folders of programs, by their paths.
@@ -56,7 +57,7 @@ def _fixed(stage: Stage, flag: Word) -> Finding | None:
         return None
     if not _starts_something(stage.build):
         return None
-    if stage.name and flag.text.split("/")[1] in stage.name:
+    if (stage.name and flag.text.split("/")[1] in stage.name) or _is_of_name(stage):
         return None
     message = f"--platform={flag.text} fixes the image to one processor: machines with another run it in slow emulation"
     repair = "leave the flag out, and give the platform with docker build --platform"
@@ -75,6 +76,9 @@ def _of_repository(stage: Stage) -> Iterator[Finding]:
     name = _ONE_PROCESSOR.sub("", word.text)
     message = f"{word.text} is for one processor, whatever docker build --platform asks for"
     repair = f"write {name}, which is there for every processor, and give the platform with docker build --platform"
+    lines = [str(source.position(each.span.start)[0]) for _, each in tied]
+    if len(lines) > 1:
+        repair += f", in lines {', '.join(lines[:-1])} and {lines[-1]}"
     edits = tuple(replace(source, each.span, _ONE_PROCESSOR.sub("", each.text)) for _, each in tied)
     fix = Fix("unsafe", "take the image that is there for every processor", edits)
     yield Finding(Location(source, word.span), message, repair, fix=fix, is_strict=True)
@@ -82,7 +86,12 @@ def _of_repository(stage: Stage) -> Iterator[Finding]:
 
 def _tied(stage: Stage) -> bool:
     match = _ONE_PROCESSOR.match(stage.instruction.words[0].text) if stage.base.kind == "image" else None
-    return match is not None and match[0].split("/")[-2][:5] not in (stage.name or "")
+    return match is not None and match[0].split("/")[-2][:5] not in (stage.name or "") and not _is_of_name(stage)
+
+
+def _is_of_name(stage: Stage) -> bool:
+    """Whether the name of the Dockerfile says that it is the one for a processor."""
+    return _BY_NAME.search(stage.build.source.path.rpartition("/")[2]) is not None
 
 
 def _needs_one(root: Stage) -> bool:

@@ -112,7 +112,9 @@ def _emptied(stage: Stage, step: Step) -> Finding | None:
             if found is None or found.step is None:
                 continue
             if _DISPOSABLE.fullmatch(path) or (found.step.copy is not None and _is_folder(stage, step, path)):
-                return _kept(stage, each, word.value, found.step, found)
+                # What `clean all` leaves of a cache is less than what else such a call names.
+                is_cache = found.step.copy is None and path.startswith("/var/cache/") and len(words) > 1
+                return _kept(stage, each, "all that it names" if is_cache else word.value, found.step, found, path)
     return None
 
 
@@ -121,12 +123,14 @@ def _is_folder(stage: Stage, step: Step, path: str) -> bool:
     return isinstance(node, Node) and node.kind == "folder"
 
 
-def _kept(stage: Stage, each: Executed, written: str, writer: Step, cause: Cause) -> Finding:
+def _kept(stage: Stage, each: Executed, written: str, writer: Step, cause: Cause, path: str) -> Finding:
     what = f"what earlier layers hold of {written} stays in the image"
     message = f"{each.name} in a RUN of its own frees nothing: {what}"
     repair = "remove things at the end of the RUN that writes them, and leave this RUN out"
     if writer.copy is not None:
-        repair = "mount what a COPY brings there into the RUNs that need it, and leave both out"
+        repair = "mount it (RUN --mount=type=bind) instead of the COPY, and leave out the COPY and this RUN"
+        if "*" in path:
+            repair = f"{repair}; what RUNs write there themselves, they remove themselves"
     related = (Related(Location(writer.instruction.source, cause.span), "writes there"),)
     where = Location(stage.build.source, each.span)
     return Finding(where, message, repair, related, severity=Severity.INFO, is_strict=True)

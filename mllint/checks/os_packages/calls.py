@@ -10,8 +10,9 @@ from mllint.edits import insert
 from mllint.findings import Edit, Finding, Fix, Location, Severity
 from mllint.image.content.fetching import FETCHERS
 from mllint.image.packages import Install
-from mllint.image.shell.commands import Executed
+from mllint.image.shell.commands import Executed, executed
 from mllint.image.stage import Stage, Step
+from mllint.image.values import Unknown
 from mllint.patterns import regex
 
 _UPGRADES = {
@@ -41,6 +42,8 @@ _RECOMMENDS_LITTLE = FETCHERS | {"zip"}
 _RECOMMENDS_NEEDED = frozenset(
     {"python3-pip", "python-pip", "enchant", "enchant-2", "libenchant-2-2", "python3-enchant"}
 )
+# What brings the headers of C, which gcc only recommends.
+_HEADERS = frozenset({"build-essential", "g++", "libc6-dev"})
 _REASON = regex(r"CVE|secur|vulnerab", re.IGNORECASE)
 _ASKING = frozenset({"apt", "apt-get", "dnf", "yum", "zypper"})
 # What no bare image of Debian or Ubuntu can install without packages that nobody named, of which apt then asks.
@@ -88,15 +91,16 @@ def _upgrades_all(each: Executed) -> bool:
 def apt_recommends(stage: Stage) -> Iterator[Finding]:
     """Packages of Debian bring those that they recommend."""
     for step in stage.steps if stage.is_in_image else ():
-        calls = [each for each in step.installs if _takes_recommended(each)]
+        calls = [each for each in step.installs if _takes_recommended(each) and _is_in_plain_build(step, each)]
+        calls = [each for each in calls if not _waits(stage, step, each)]
         if not calls or _is_said(stage, step, _NO_RECOMMENDS):
             continue
         call = calls[0]
         more = "packages that are only recommended, which this image stores too"
         message = f"{call.executed.name} install may take along {more}"
         edits = [_behind_verb(each, "--no-install-recommends") for each in calls]
-        is_needed = any(word.value in _RECOMMENDS_NEEDED for each in calls for word in each.operands)
-        fix = None if is_needed else _added(step, "--no-install-recommends", edits, "unsafe")
+        names = {word.value for each in calls for word in each.operands}
+        fix = None if _needs_recommended(stage, names) else _added(step, "--no-install-recommends", edits, "unsafe")
         repair = "add --no-install-recommends, and name those of the recommended ones that are needed"
         yield Finding(Location(stage.build.source, call.span), message, repair, fix=fix)
 
@@ -104,10 +108,29 @@ def apt_recommends(stage: Stage) -> Iterator[Finding]:
 def _takes_recommended(install: Install) -> bool:
     if install.manager.name != "apt" or install.verb != "install" or install.executed.name == "aptitude":
         return False
-    is_told = install.has("--no-install-recommends", "--install-recommends")
+    # What is only installed again is there, with all that it brought.
+    is_told = install.has("--no-install-recommends", "--install-recommends", "--reinstall")
     names = {word.value.partition("=")[0] for word in install.operands if not word.value.endswith(".deb")}
     alone = facts.by("recommends_nothing", "name") if not is_told else {}
     return not is_told and not all(name in alone or name in _RECOMMENDS_LITTLE for name in names)
+
+
+def _needs_recommended(stage: Stage, names: set[str]) -> bool:
+    """Whether packages may be of no use without what they recommend."""
+    if not names.isdisjoint(_RECOMMENDS_NEEDED) or ("gcc" in names and names.isdisjoint(_HEADERS)):
+        return True
+    # It fetches the keys of repositories with programs of gnupg that are only recommended.
+    commands = (each.name for step in stage.steps for each in step.commands)
+    return "software-properties-common" in names and "add-apt-repository" in commands
+
+
+def _is_in_plain_build(step: Step, install: Install) -> bool:
+    """Whether a build that is given no arguments may come to a call."""
+    unset = {name: "" for name, value in step.before.args.items() if isinstance(value, Unknown) and value.is_unset}
+    if install.is_certain or not unset:
+        return True
+    before = step.before._replace(args={**step.before.args, **unset})
+    return any(each.span == install.span for each in executed(step.instruction, before))
 
 
 @check("DF205")
@@ -115,8 +138,13 @@ def apt_no_yes(stage: Stage) -> Iterator[Finding]:
     """An install that asks before it goes on, with nobody there to answer."""
     for step in stage.steps if stage in stage.build.needed else ():
         for each in step.installs:
-            if _asks(each) and not _is_said(stage, step, _ASSUMES_YES) and not _is_answered(each):
+            if _waits(stage, step, each):
                 yield _asking(stage, step, each)
+
+
+def _waits(stage: Stage, step: Step, install: Install) -> bool:
+    """Whether an install may ask, and nothing answers."""
+    return _asks(install) and not _is_said(stage, step, _ASSUMES_YES) and not _is_answered(install)
 
 
 def _asks(install: Install) -> bool:

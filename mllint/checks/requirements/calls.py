@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mllint.checks.base_image.pinning import defaults
 from mllint.engine import Requirements, Use
 from mllint.findings import Location, Related
 from mllint.image.installing import indexed
@@ -14,6 +15,17 @@ from mllint.sources.text import Source
 _WORKSHOP = regex(
     r"(?:^|[-_./])(?:dev|develop|developers?|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]"
 )
+# What stands for a whole image.
+_VARIABLE = regex(r"\$\w+|\$\{\w+\}")
+
+
+def is_link(stage: Stage) -> bool:
+    """Whether a stage stands on an image that an argument puts together from others, as those of a chain do, all of
+    which are built anew together."""
+    written = stage.root.instruction.words[0].text
+    if _VARIABLE.fullmatch(written) is None:
+        return False
+    return any("$" in each.location.source.slice(each.location.span) for each in defaults(stage.root, written))
 
 
 def uses_of(subject: Stage | Requirements) -> list[Use]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mllint import facts
 from mllint.checks import check
+from mllint.checks.requirements.calls import is_link
 from mllint.checks.requirements.floating import listed
 from mllint.findings import Finding, Location, Severity
 from mllint.image.choosing import choosable
@@ -18,7 +19,6 @@ _CONDAS = frozenset(
 )
 _INSTALLERS = _CONDAS | BUILD_TOOLS | {"uv", "python"}
 
-_VARIABLE = regex(r"\$\w+|\$\{\w+\}")
 _NAME = regex(r"(?:(?P<channel>[\w./-]+)::)?(?P<name>[A-Za-z0-9_][\w.-]*)(?P<rest>.*)")
 # A channel of one release, as `nvidia/label/cuda-12.4.0`.
 _RELEASE = regex(r"\d+\.\d+")
@@ -45,14 +45,9 @@ def unpinned_conda_install(stage: Stage) -> Iterator[Finding]:
             repair = f"write the tested release: {names[0]}=<version>, or create the environment from a lock file"
             where = Location(stage.build.source, found[0].span)
             severity = None if is_great else Severity.INFO
-            if not _is_link(stage):
+            if not is_link(stage):
                 yield Finding(where, listed(names), repair, severity=severity, is_strict=True)
         asked.update(word.value for word in install.operands)
-
-
-def _is_link(stage: Stage) -> bool:
-    """Whether a stage stands on whatever image it is given: one of a chain, all of which are built anew together."""
-    return _VARIABLE.fullmatch(stage.root.instruction.words[0].text) is not None
 
 
 def _updating(stage: Stage, install: Install, everything: Word | None) -> Finding:

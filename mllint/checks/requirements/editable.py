@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from mllint.checks import check
-from mllint.edits import delete
+from mllint.edits import delete, insert
 from mllint.findings import Finding, Fix, Location
 from mllint.image.compiling import is_for_development, is_for_tests, is_service
 from mllint.image.content.cloning import cloned_to
@@ -33,7 +33,14 @@ def editable_install(stage: Stage) -> Iterator[Finding]:
         words = install.values(*_OPTIONS) if install.manager.name in ("pip", "uv pip") else ()
         if words and (message := _linked(final, install, words[0])) is not None:
             repair = "leave -e out, so that the package itself is installed"
+            if (bare := next(filter(_is_bare, words), None)) is not None:
+                repair = f"leave -e out and write ./{bare.value}, so that the package itself is installed"
             yield Finding(Location(stage.build.source, words[0].span), message, repair, fix=_without(stage, install))
+
+
+def _is_bare(word: Word) -> bool:
+    """Whether pip reads it as a folder behind -e alone, and by itself as the name of a project of the index."""
+    return "/" not in word.value and not word.value.startswith(".")
 
 
 def _is_for_use(final: Stage) -> bool:
@@ -114,4 +121,7 @@ def _without(stage: Stage, install: Install) -> Fix | None:
             if source.slice(span).rstrip(" \t") != option.value:
                 return None
             edits.append(delete(source, span))
+            if _is_bare(value):
+                is_quoted = source.slice(value.span)[:1] in ("'", '"')
+                edits.append(insert(source, value.span.start + is_quoted, "./"))
     return Fix("unsafe", "leave -e out", tuple(edits)) if edits else None

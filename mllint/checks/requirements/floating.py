@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.checks.requirements.calls import is_workshop, of_image
+from mllint.checks.requirements.calls import is_link, is_workshop, of_image
 from mllint.checks.requirements.pins import pinned_call, pinned_file
 from mllint.engine import Requirements, Use
 from mllint.findings import Finding, Location, Severity
+from mllint.image import end_of_life
 from mllint.image.compiling import is_for_development, is_put_aside
+from mllint.image.installing import indexed, offered
 from mllint.image.installing.development import unused
 from mllint.image.installing.downloads import INSTALLERS
 from mllint.image.installing.pins import Settled, is_for_linux, settled, settled_alone
@@ -29,6 +31,9 @@ _BUILD_HELPERS = frozenset(
 # In the path of a Dockerfile: what is made for those who work on a project.
 _WORKSHOP = regex(r"(?:^|/|__)(?:tests?|testing|ci|\.?github|\.devcontainer)(?:/|__)")
 _VARIABLE = regex(r"\$(?:\w+|\{[^}]*\})")
+_COPIED = regex(r"\s*#+\s*(?:copied|taken|synced) from\b", re.IGNORECASE)
+# A comment that says what is wanted.
+_NEWEST = regex(r"\b(?:latest|newest|nightly)\b", re.IGNORECASE)
 _ADVISORY = regex(r"\b(?:CVEs?|GHSA|vulnerab\w+|advisor\w+)\b", re.IGNORECASE)
 
 
@@ -39,21 +44,22 @@ def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
     fix, is_aside = pinned_file(uses), is_file_aside(requirements, uses)
     for line in open_lines(requirements):
         repair = f"pin the tested release: {with_extras(line)}==<version>"
-        is_hint = is_aside or _is_tool(line)
+        is_hint = is_aside or _is_tool(line) or line.has_upper_bound
         yield Finding(
             place_of_line(requirements, line),
             floating_message([line]),
             repair,
             fix=fix,
             severity=Severity.INFO if is_hint else None,
-            is_strict=line.has_upper_bound or is_hint,
+            is_strict=is_hint,
         )
 
 
 def is_file_aside(requirements: Requirements, uses: Sequence[Use]) -> bool:
-    """Whether a requirements file is for those who work on a project, or no more read."""
+    """Whether a requirements file is for those who work on a project, no more read, or a copy of another project's."""
     is_for_them = is_workshop(requirements, is_by_name=bool(uses))
-    return is_for_them or is_put_aside(requirements.file.source.path)
+    source = requirements.file.source
+    return is_for_them or is_put_aside(source.path) or _COPIED.match(source.text) is not None
 
 
 def _is_tool(line: Requirement) -> bool:
@@ -69,10 +75,17 @@ def open_lines(requirements: Requirements) -> Iterator[Requirement]:
         return
     if not uses and file.source.path.endswith(".in"):
         return
-    places = [settled(use.stage, use.install, use.read) for use in uses] or [settled_alone(file)]
+    places = [(settled(use.stage, use.install, use.read), _minor(use.stage, use.install)) for use in uses]
+    places = places or [(settled_alone(file), None)]
     for line in file.lines:
-        if isinstance(line, Requirement) and any(_floats(line, place) for place in places):
+        if isinstance(line, Requirement) and any(_floats(line, *place) for place in places):
             yield line
+
+
+def _minor(stage: Stage, install: Install) -> str | None:
+    """The Python that a call installs for; None where that is not known."""
+    found = indexed.interpreter_of(stage, install)
+    return found.minor if found is not None and isinstance(found.minor, str) else None
 
 
 def place_of_line(requirements: Requirements, line: Requirement) -> Location:
@@ -82,8 +95,12 @@ def place_of_line(requirements: Requirements, line: Requirement) -> Location:
     return Location(requirements.file.source, span)
 
 
-def _floats(line: Requirement, place: Settled) -> bool:
+def _floats(line: Requirement, place: Settled, minor: str | None) -> bool:
     if line.key is None or line.url is not None or line.pinned or line.key in place or _has_no_next(line.key):
+        return False
+    if offered.is_closed(line.key, line.clauses) or (
+        end_of_life.is_python_long_ended(minor) and not offered.goes_on(line.key, minor)
+    ):
         return False
     return line.marker is None or is_for_linux(line.marker)
 
@@ -98,7 +115,7 @@ def floating_message(floating: Sequence[Requirement]) -> str:
     """What is open, and that the next build may install something else."""
     names = [f"{each.name}{each.specifier}" for each in floating]
     if len(names) == 1 and floating[0].has_upper_bound:
-        return f"{names[0]} admits more than one release: the next build may install another one"
+        return f"{names[0]} names no single release: the next build may install another one"
     if len(names) == 1 and floating[0].specifier:
         return f"{names[0]} admits every later release: the next build may install another one"
     return listed(names)
@@ -144,13 +161,17 @@ def _without_unused(stage: Stage, install: Install, floating: list[Requirement])
 def _is_hint(stage: Stage, install: Install, line: Requirement) -> bool:
     """Whether a name is left open in part, or on purpose, or brings nothing that the service runs."""
     wants_newest = install.has("--pre", "--prerelease") or is_floor(stage, install, line)
-    return line.has_upper_bound or wants_newest or _is_tool(line) or _is_aside(stage) or not stage.is_in_image
+    is_other = _is_tool(line) or _is_aside(stage, install) or not stage.is_in_image
+    return line.has_upper_bound or wants_newest or is_other
 
 
-def _is_aside(stage: Stage) -> bool:
-    """Whether a Dockerfile is for those who work on a project, or no more built."""
+def _is_aside(stage: Stage, install: Install) -> bool:
+    """Whether a Dockerfile is for those who work on a project, no more built, or one of a chain of images, or a comment
+    says that the newest is wanted."""
     path = stage.build.source.path.lower()
-    return _WORKSHOP.search(path) is not None or is_for_development(stage) or is_put_aside(path)
+    above = stage.build.source.comment_above(install.step.instruction.span.start)
+    is_for_them = _WORKSHOP.search(path) is not None or is_for_development(stage) or is_put_aside(path)
+    return is_for_them or is_link(stage) or _NEWEST.search(above) is not None
 
 
 def is_floor(stage: Stage, install: Install, line: Requirement) -> bool:
@@ -172,9 +193,9 @@ def installs_of(stage: Stage) -> Iterator[Install]:
 
 def open_words(stage: Stage, install: Install) -> list[Requirement]:
     """What a command names and leaves the release of open."""
-    place = settled(stage, install, stage.closure(install))
+    place, minor = settled(stage, install, stage.closure(install)), _minor(stage, install)
     asked = (each for each in install.requirements if isinstance(each, Requirement))
-    return [each for each in asked if _floats(each, place) and each.key not in BUILD_TOOLS]
+    return [each for each in asked if _floats(each, place, minor) and each.key not in BUILD_TOOLS]
 
 
 def open_frameworks(install: Install, floating: Sequence[Requirement]) -> list[Requirement]:
@@ -203,5 +224,5 @@ def open_call(stage: Stage, install: Install, floating: Sequence[Requirement]) -
         where = Span(*written.span())
         message = f"{first.name} (from {written[0]}){message.removeprefix(str(first.name))}"
         repair = f"{repair}, where {written[0]} gets its value"
-    is_aside = _is_aside(stage) or all(is_floor(stage, install, each) for each in floating)
+    is_aside = _is_aside(stage, install) or all(is_floor(stage, install, each) for each in floating)
     return Finding(Location(source, where), message, repair, fix=pinned_call(stage, install), is_strict=is_aside)

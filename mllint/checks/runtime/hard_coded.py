@@ -11,6 +11,7 @@ from mllint.image import events, interpreter, python
 from mllint.image.content.moved import is_verified
 from mllint.image.content.python_paths import PythonPath, is_chosen, is_nowhere, python_paths, real_minor
 from mllint.image.names import common_name, fits, is_built_here
+from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources.text import Span
@@ -125,8 +126,14 @@ def _hard_coded(stage: Stage, paths: list[PythonPath]) -> Iterator[Finding]:
 def _named(paths: list[PythonPath]) -> tuple[str, int]:
     """Paths in words, and the number of those that are not named."""
     written = {each.step.instruction.source.slice(each.span).rstrip("/") for each in paths}
-    others = len(written) - 1
-    return (f"{paths[0].path} and {others} more path{'s' if others > 1 else ''}" if others else paths[0].path), others
+    folder, others = paths[0].path, len(written) - 1
+    if not others:
+        return folder, 0
+    if any(each.path != folder for each in paths):
+        return f"{folder} and {others} more path{'s' if others > 1 else ''}", others
+    if folder in written:
+        return f"{folder} and {others} path{'s' if others > 1 else ''} below it", others
+    return f"{len(written)} paths below {folder}", others
 
 
 def _instead(stage: Stage, paths: list[PythonPath]) -> str:
@@ -143,18 +150,39 @@ def _instead(stage: Stage, paths: list[PythonPath]) -> str:
     if instruction.keyword != "RUN":
         return _set(stage, paths)
     prefix = re.split(r"/lib(?:64)?/", each.path)[0]
-    program = "python3" if _SYSTEM.match(each.path) else f"{prefix}/bin/python3"
+    program = _called(stage, each.minor) if _SYSTEM.match(each.path) else f"{prefix}/bin/python3"
+    if program is None:
+        return _argued(stage, each.minor)
     module = written.partition("-packages/")[2].partition("/")[0]
     # What a pip of the same RUN has removed can no longer be asked for.
     if module.isidentifier() and "uninstall" not in instruction.text:
         asked = f'u.find_spec("{module}").submodule_search_locations[0]'
         return f"ask Python where the package is: {program} -c 'import importlib.util as u; print({asked})'"
     if "/.local/" in written:
-        return "ask Python for the folder: python3 -m site --user-site"
+        return f"ask Python for the folder: {program} -m site --user-site"
     if written.endswith("dist-packages") or "dist-packages/" in written:
         return f"ask Python for the folder: {program} -c 'import site; print(site.getsitepackages()[0])'"
     kind = "platlib" if "/lib64/" in written else "purelib"
     return f"ask Python for the folder: {program} -c 'import sysconfig; print(sysconfig.get_path(\"{kind}\"))'"
+
+
+def _called(stage: Stage, minor: str) -> str | None:
+    """What starts the Python of a folder, by the name that the file itself calls it; None where nobody knows one."""
+    names = {each.name for one in stage.lineage for step in one.steps for each in step.commands}
+    if real_minor(stage) == minor or "python3" in names:
+        return "python3"
+    if f"python{minor}" in names or "python" in names:
+        return "python" if "python" in names else f"python{minor}"
+    return None if _is_installed_by_version(stage, minor) else "python3"
+
+
+def _argued(stage: Stage, minor: str) -> str:
+    """How an argument names the version once, in packages such as `python312-pip` as well."""
+    short = minor.replace(".", "")
+    if any(f"python{short}" in step.instruction.text for one in stage.lineage for step in one.steps):
+        written = "python3.${MINOR} here and python3${MINOR} for the packages"
+        return f"name the version once, in ARG MINOR={minor[2:]}: {written}"
+    return "name the version once, in an ARG for this and for what installs Python"
 
 
 def _copied(stage: Stage, each: PythonPath) -> str:
@@ -175,9 +203,25 @@ def _set(stage: Stage, paths: list[PythonPath]) -> str:
     if all(text.rstrip("/").endswith("/torch/share/cmake") for text in texts):
         asked = "$(python3 -c 'import torch; print(torch.utils.cmake_prefix_path)')"
         return f"set it in the RUN that compiles: CMAKE_PREFIX_PATH={asked}"
+    is_started = _has_script(stage)
     if _is_installed_by_version(stage, paths[0].minor):
-        return "name the version once, in an ARG for this and for what installs Python, or set it in the start script"
-    return "set it in the start script, which can ask Python for the folder"
+        return f"{_argued(stage, paths[0].minor)}{', or set it in the start script' if is_started else ''}"
+    if is_started:
+        return "set it in the start script, which can ask Python for the folder"
+    if all(_key(each) == "LD_LIBRARY_PATH" for each in paths) and stage.root.base.family != "alpine":
+        asked = "a RUN, which can ask Python for the folder"
+        return f"write it to a file in /etc/ld.so.conf.d in {asked}, and call ldconfig"
+    return "name the version once, in an ARG for all that has it"
+
+
+def _has_script(stage: Stage) -> bool:
+    """Whether the image starts a script of shell, where a variable can be set."""
+    process = stage.build.final.process if stage.build.final is not None else None
+    if process is None or process.step is None:
+        return False
+    last = process.commands[-1]
+    names = [last.name, *(word for word in last.arguments[:1] if last.name in POSIX_SHELLS)]
+    return bool(process.scripts) or any(name.endswith(".sh") or "entrypoint" in name for name in names)
 
 
 def _key(each: PythonPath) -> str | None:
@@ -188,7 +232,7 @@ def _key(each: PythonPath) -> str | None:
 
 def _is_installed_by_version(stage: Stage, minor: str) -> bool:
     """Whether the file installs or chooses that very Python, and not only headers for the one of a distribution."""
-    name = re.compile(rf"(?<!/lib/)(?<!/lib64/)\b(?:python|py|cp)[-=_: ]*{minor.replace('.', '[.]?')}(?!\d|-dev)")
+    name = re.compile(rf"(?<!/lib/)(?<!/lib64/)\b(?:python|py|cp)[-=_: ]*{minor.replace('.', '[.]?')}(?!\d|-dev\b)")
     instructions = (
         each for one in stage.lineage for each in (one.instruction, *(step.instruction for step in one.steps))
     )

@@ -28,7 +28,7 @@ def asked(stage: Stage, server: Server) -> str:
 def _asked(stage: Stage, server: Server) -> str:
     if server.name == "gRPC":
         return "HEALTHCHECK CMD with a program that asks the health service of gRPC, like grpc_health_probe"
-    path = _models(stage) if server.name == _TENSORFLOW else routes.health(stage, server)
+    path = _models(stage, server) if server.name == _TENSORFLOW else routes.health(stage, server)
     path = path or next(iter(routes.answered(stage)), None)
     own = _script(stage) if path is None else None
     if own is not None:
@@ -120,8 +120,11 @@ def _by_program(stage: Stage, found: Announced) -> str:
     return f"HEALTHCHECK --start-period=60s {_asking(name, url)}{condition}{_told(url)}"
 
 
-def _models(stage: Stage) -> str:
+def _models(stage: Stage, server: Server | None = None) -> str:
     """The path at which TensorFlow Serving tells the state of a model."""
+    named = server.launch.options("--model_name") if server is not None else []
+    if named and named[-1].is_literal:
+        return f"/v1/models/{named[-1].value}"
     base = stage.root.base.reference
     is_named = "MODEL_NAME" in stage.end.env or (base is not None and base.familiar.endswith("tensorflow/serving"))
     return f"/v1/models/{'$MODEL_NAME' if is_named else 'NAME'}"

@@ -6,16 +6,24 @@ from collections.abc import Iterator
 
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
+from mllint.image.content.built_upon import is_base
+from mllint.image.content.homes import closed_needs
+from mllint.image.copies import relative
 from mllint.image.events import User
 from mllint.image.names import is_public
 from mllint.image.service import PYTHON, Process
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage, Step
 from mllint.image.values import Unknown
+from mllint.image.view import Node
 from mllint.patterns import regex
 from mllint.sources.dockerfile import Instruction
 
 _ROOT = frozenset({"root", "0"})
+_ROOT_HOME = "/root"
+_SSH = 22
+# What a shell or a tool reads in the home of its user, who may just as well be another.
+_SETTINGS = regex(r"/\.(?:\w*rc|\w*profile|aws|ssh|vim|config|docker|gitconfig|jupyter|ipython|tmux\.conf)(?:/|$)")
 # Programs that give root up by themselves for what faces others, or do not start without it.
 _ROOT_BY_DESIGN = frozenset({"nginx", "apache2", "httpd", "sshd", "cron", "crond", "systemd", "init", "dockerd"})
 # Their official images start as root, and change to a user of their own with gosu or setpriv.
@@ -57,7 +65,8 @@ def _of_image(stage: Stage) -> Iterator[Finding]:
     serves = _is_composed(stage) if process is None else not _is_idle(process)
     finding = _as_root(stage, stage.last("USER"), process.instruction if process else stage.instruction)
     if not serves:
-        if not _TRIED.search(stage.build.source.path.lower()) and not _is_build(stage):
+        is_tried = _TRIED.search(stage.build.source.path.lower()) is not None
+        if not is_tried and not _is_build(stage) and not is_base(stage) and not _is_logged_into(stage):
             yield finding._replace(severity=Severity.INFO, is_strict=True)
         return
     from mllint.checks import user_fixes
@@ -134,7 +143,31 @@ def _as_root(stage: Stage, step: Step | None, start: Instruction) -> Finding:
     create = "adduser -S app" if stage.root.base.family == "alpine" else "useradd --system --create-home app"
     end = "before the CMD" if start.keyword in ("CMD", "ENTRYPOINT") else "at the end"
     repair = f"create a user and switch to it: RUN {create}, then USER app {end}"
+    if (place := _in_root_home(stage)) is not None:
+        repair = f"put what lies in {place} elsewhere, as no other user may enter {_ROOT_HOME}, then {repair}"
     return Finding(Location(stage.build.source, where.span), message, repair)
+
+
+def _in_root_home(stage: Stage) -> str | None:
+    """A folder in the home of root that what the image starts needs: there it works, looks for programs or finds what
+    a COPY brought."""
+    if stage.root.base.root_home_mode == "0755":
+        return None
+    path = stage.end.env.get("PATH")
+    brought = (step.copy.destination for step in stage.steps_before(None) if step.copy is not None)
+    # A single file without an ending is a text to read, not to run.
+    copied = (each for each in brought if isinstance(each, str) and ("." in each or _is_folder(stage, each)))
+    places = [stage.end.directory, *(path.split(":") if isinstance(path, str) else ()), *copied]
+    for each in places:
+        if isinstance(each, str) and relative(each, _ROOT_HOME) is not None and not _SETTINGS.search(each):
+            return each.rstrip("/")
+    needed = next(closed_needs(stage, "app"), None) if stage.process is not None else None
+    return needed.folder if needed is not None else None
+
+
+def _is_folder(stage: Stage, path: str) -> bool:
+    node = stage.view.find(path.rstrip("/"))
+    return isinstance(node, Node) and node.kind == "folder"
 
 
 def _raised(stage: Stage) -> Iterator[Finding]:
@@ -182,6 +215,11 @@ def _is_build(stage: Stage) -> bool:
     """Whether an image that starts nothing ends with a compiler's work: it is there for what that made."""
     runs = [step for step in stage.steps if step.instruction.keyword == "RUN"]
     return stage.process is None and bool(runs) and any(_COMPILES.fullmatch(each.name) for each in runs[-1].commands)
+
+
+def _is_logged_into(stage: Stage) -> bool:
+    """Whether the image that starts nothing by itself is for sshd, which needs root to let others in."""
+    return any(not isinstance(each.value, Unknown) and each.value.first == _SSH for each in stage.end.exposed)
 
 
 def _is_composed(stage: Stage) -> bool:

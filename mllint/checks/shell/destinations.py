@@ -8,6 +8,7 @@ from mllint.checks import check
 from mllint.edits import line_above
 from mllint.findings import Finding, Fix, Location, Related
 from mllint.image.names import is_moving
+from mllint.image.paths import joined
 from mllint.image.stage import Stage, Step
 from mllint.image.values import Unknown
 from mllint.patterns import regex
@@ -15,6 +16,8 @@ from mllint.sources.dockerfile import Instruction
 from mllint.sources.words import Word
 
 _FOLDER = "/app"
+_SCRIPT = regex(r"[\w./-]+\.(?:py|sh|pl|rb|js|mjs|R|jar)")
+_ABOVE = regex(r"[\"']\.\./")
 # What only the call that installs from it reads.
 _LISTS = regex(
     r".*(?:requirements|constraints|environment)[^/]*\.(?:txt|in|ya?ml)|(?:.*\.)?lock|pyproject\.toml|Pipfile(?:\.lock)?"
@@ -37,7 +40,8 @@ def copy_relative_without_workdir(stage: Stage) -> Iterator[Finding]:
     first, *others = sorted(kept, key=lambda each: not _is_whole(each))
     word = _destination(first)
     related = tuple(Related(Location(stage.build.source, _destination(each).span), "so does this") for each in others)
-    message = f"{first.instruction.keyword} to {word.text} with no WORKDIR above: {outcome}"
+    copied = f"{first.instruction.keyword} to {word.text}{f' and {len(others)} more' if others else ''}"
+    message = f"{copied} with no WORKDIR above: {outcome}"
     is_known = stage.root.base.workdir == "/"
     is_free = is_known and _is_free(stage, copies)
     repair = f"write WORKDIR {_FOLDER} above it, or an absolute path"
@@ -52,7 +56,8 @@ def _outcome(stage: Stage, copies: Sequence[Step]) -> str | None:
     """What comes of it; None where the folder of the base is known, or nothing depends on which one it is."""
     base = stage.root.base
     if not isinstance(base.workdir, Unknown):
-        what = "the whole build context" if any(map(_is_whole, copies)) else "what it brings"
+        what = f"what {'they bring' if len(copies) > 1 else 'it brings'}"
+        what = "the whole build context" if any(map(_is_whole, copies)) else what
         return f"{what} lies in the root folder of the image, beside /etc and /usr" if base.workdir == "/" else None
     # AWS says where the files of a function are, and its images work there.
     if "lambda" in f"{base.text} {' '.join(stage.end.command.value if stage.end.command else ())}".lower():
@@ -143,7 +148,29 @@ def _is_free(stage: Stage, copies: Sequence[Step]) -> bool:
     texts = [each.source.slice(each.span) for each in stage.build.dockerfile.instructions]
     is_taken = any(re.search(rf"(?<![\w.}}*-]){_FOLDER}\b", text) for text in texts)
     has_names = any(True for step in copies for _ in _names(stage, step))
-    return has_names and not is_made and not is_taken and _naming(stage, copies) is None
+    is_held = is_made or is_taken or _is_started_elsewhere(stage.build.final) or _reaches_up(stage)
+    return has_names and not is_held and _naming(stage, copies) is None
+
+
+def _reaches_up(stage: Stage) -> bool:
+    """Whether a source of the context names a file above its own folder, which in the root folder is that itself."""
+    context = stage.build.context
+    texts = (context.text(each.path) for each in context.files() if each.path.endswith(".py"))
+    return any(text is not None and _ABOVE.search(text.text) for text in texts)
+
+
+def _is_started_elsewhere(final: Stage | None) -> bool:
+    """Whether the process is a file at an absolute path, or one that the image does not have: it is mounted there, and
+    nobody here knows from where it takes what is copied."""
+    if final is None or final.process is None:
+        return False
+    for each in final.process.commands:
+        for word in each.words:
+            if _SCRIPT.fullmatch(word.value):
+                path = joined(final.end.directory, word.value)
+                if word.value.startswith("/") or not isinstance(path, str) or final.view.find(path) is None:
+                    return True
+    return False
 
 
 def _with_workdir(stage: Stage, copies: Sequence[Step]) -> Fix:

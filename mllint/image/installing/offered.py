@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint import facts
 from mllint.image.releases import admits_python
+from mllint.patterns import regex
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packaging.version import Version
 
+_RELEASE = regex(r"(\d+(?:\.\d+)*)(\.\*)?")
 MINORS = tuple(f"3.{minor}" for minor in range(6, 20))
 """The minor releases of Python that wheels may be asked for."""
 
@@ -192,6 +196,46 @@ def nearest(name: str, version: str) -> tuple[str, ...]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
+
+
+def is_closed(name: str, clauses: Iterable[tuple[str, str]]) -> bool:
+    """Whether no release is to come into what clauses of operator and version admit: there is one at or above the upper
+    end of it, or the end is itself a release; of a distribution that the table does not have, whether they admit the
+    patch releases of one minor alone, which as a rule have ended."""
+    clauses = tuple(clauses)
+    return any(_is_reached(name, *clause) for clause in clauses) or (not releases(name) and _is_of_one_minor(clauses))
+
+
+def _is_of_one_minor(clauses: Iterable[tuple[str, str]]) -> bool:
+    lower = upper = None
+    for operator, version in clauses:
+        match = _RELEASE.fullmatch(version)
+        numbers = _numbers(match[1]) if match is not None else ()
+        major, minor, patch = (*numbers, 0, 0, 0)[:3]
+        if match and ((operator == "~=" and len(numbers) > 2) or (operator == "==" and match[2] and len(numbers) > 1)):
+            return True
+        if numbers and operator in (">", ">="):
+            lower = (major, minor)
+        elif numbers and operator == "<":
+            upper = (major, minor if patch else minor - 1)
+            if patch and lower is None:
+                lower = upper
+    return upper is not None and lower == upper
+
+
+def _is_reached(name: str, operator: str, version: str) -> bool:
+    match = _RELEASE.fullmatch(version)
+    known = releases(name)
+    if match is None or operator not in ("<", "<=", "~=", "=="):
+        return False
+    numbers = _numbers(match[1])
+    if operator == "<=" and not known:
+        # Who writes all three numbers means a release.
+        return len(numbers) > 2
+    if operator == "~=" or match[2]:
+        numbers = numbers[: len(numbers) - (not match[2])]
+        numbers = (*numbers[:-1], numbers[-1] + 1) if numbers else ()
+    return bool(known and numbers) and _version(known[-1]) >= _version(".".join(map(str, numbers)))
 
 
 def goes_on(name: str, minor: object) -> bool:

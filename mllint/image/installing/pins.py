@@ -57,9 +57,8 @@ def settled(stage: Stage, install: Install, read: Closure) -> Settled:
     there = frozenset[str]() if install.has(*_UPGRADES, *_FOLDERS) else _installed_before(stage, install)
     # What a call names and finds in place, it keeps, and takes the companions of that release.
     kept = there & {each.key for each in named if each.key}
-    return Settled(
-        _with_companions(_pinned(named) | _held(named) | kept | _required_by(kept)) | there | _held_by_installed(there)
-    )
+    held = _held_by_installed(there | _required_by(there))
+    return Settled(_with_companions(_pinned(named) | _held(named) | kept | _required_by(kept)) | there | held)
 
 
 def _takes_tested_only(install: Install, read: Closure) -> bool:

@@ -36,6 +36,7 @@ _FRAMEWORKS = (
 ).split()
 _ASIDE_OF_USE = regex(r"(?i)(?:^|[./_-])(?:tests?|testing|archived?|deprecated|legacy)(?:$|[./_-])")
 _KUBERNETES = regex(r"(?i)(?:^|[./_-])(?:helm|charts?|k8s|kubernetes|kustomize)(?:$|[./_-])")
+_PROBE = regex(r"(?m)^\s*(?:- )?(?:readiness|liveness|startup)(?:_probe|Probe):")
 # One of several for as many releases of Python.
 _VARIANT = regex(r"(?i)python[23]\.?\d+[\w.-]*\.dockerfile|dockerfile[._-]python[23]\.?\d+[\w.-]*")
 _PLATFORM = regex(r"(?i)sagemaker|azureml|kserve")
@@ -90,6 +91,18 @@ def _importing(stage: Stage, process: Process) -> Announced | None:
 def is_for_kubernetes(stage: Stage) -> bool:
     """Whether the path of the Dockerfile says that Kubernetes runs the image."""
     return _KUBERNETES.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:])) is not None
+
+
+def has_probe_beside(stage: Stage) -> bool:
+    """Whether a manifest in the folder of the Dockerfile has Kubernetes, or a platform on top of it, probe the
+    containers."""
+    context, path = stage.build.context, stage.build.context.inputs.cwd / stage.build.source.path
+    if not path.is_relative_to(context.root):
+        return False
+    folder = "/".join(path.parent.parts[len(context.root.parts) :])
+    names = (each.path for each in context.tree.children(folder) if each.path.endswith((".yaml", ".yml")))
+    texts = (context.inputs.text(context.root / name) for name in names)
+    return any(text is not None and _PROBE.search(text.text) for text in texts)
 
 
 def is_out_of_use(stage: Stage) -> bool:
