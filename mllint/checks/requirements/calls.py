@@ -14,6 +14,7 @@ from mllint.sources.text import Source
 # In the name of a file or of its folder: what is not there for the service that runs.
 _WORKSHOP = regex(
     r"(?:^|[-_./])(?:dev|develop|developers?|development|tests?|testing|docs?|lint|linting|typing|ci)[-_./]"
+    r"|requirements[-_]build|build[-_]requirements"
 )
 # What stands for a whole image.
 _VARIABLE = regex(r"\$\w+|\$\{\w+\}")
@@ -58,6 +59,17 @@ def is_workshop(requirements: Requirements, is_by_name: bool = False) -> bool:
     folder, unless the name alone is to count."""
     folder_and_name = requirements.file.source.path.lower().split("/")[-1 if is_by_name else -2 :]
     return _WORKSHOP.search("/".join(folder_and_name)) is not None
+
+
+def is_of_library(requirements: Requirements) -> bool:
+    """Whether a project that others install takes what it requires from a file: a pin there would bind them all."""
+    name = requirements.file.source.path.rpartition("/")[2]
+    for use in requirements.uses:
+        context = use.stage.build.context
+        texts = (context.text(each) for each in ("setup.py", "setup.cfg", "pyproject.toml"))
+        if any(text is not None and name in text.text for text in texts):
+            return True
+    return False
 
 
 def asked_in(subject: Stage | Requirements, use: Use) -> Iterator[Asked]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.checks.requirements.calls import is_link, is_workshop, of_image
+from mllint.checks.requirements.calls import is_link, is_of_library, is_workshop, of_image
 from mllint.checks.requirements.pins import pinned_call, pinned_file
 from mllint.engine import Requirements, Use
-from mllint.findings import Finding, Location, Severity
+from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image import end_of_life
 from mllint.image.compiling import is_for_development, is_put_aside
 from mllint.image.installing import indexed, offered
@@ -25,7 +25,7 @@ from mllint.sources.text import Span
 _BUILD_HELPERS = frozenset(
     "cmake cython flit-core hatchling maturin meson meson-python ninja packaging pdm pdm-backend pip-tools poetry-core"
     " pybind11 scikit-build scikit-build-core setuptools-rust setuptools-scm versioneer virtualenv"
-    " expecttest hypothesis lintrunner".split()
+    " editables expecttest hypothesis lintrunner".split()
 )
 
 # In the path of a Dockerfile: what is made for those who work on a project.
@@ -41,18 +41,33 @@ _ADVISORY = regex(r"\b(?:CVEs?|GHSA|vulnerab\w+|advisor\w+)\b", re.IGNORECASE)
 def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
     """A line of a requirements file that takes whatever release is the newest."""
     uses = of_image(requirements)
-    fix, is_aside = pinned_file(uses), is_file_aside(requirements, uses)
+    fix, is_aside = line_fix(requirements, uses), is_file_aside(requirements, uses)
     for line in open_lines(requirements):
-        repair = f"pin the tested release: {with_extras(line)}==<version>"
-        is_hint = is_aside or _is_tool(line) or line.has_upper_bound
+        is_mild = _is_tool(line) or line.has_upper_bound or is_frozen(line, uses)
+        is_hint = is_aside or is_mild
         yield Finding(
             place_of_line(requirements, line),
             floating_message([line]),
-            repair,
+            line_repair(requirements, line),
             fix=fix,
             severity=Severity.INFO if is_hint else None,
             is_strict=is_hint,
         )
+
+
+def line_repair(requirements: Requirements, line: Requirement) -> str:
+    """How to settle the release of a line."""
+    pin = f"{with_extras(line)}==<version>"
+    if is_of_library(requirements):
+        return (
+            f"install with -c and a file of the tested releases ({pin}): a pin here binds all who install the project"
+        )
+    return f"pin the tested release: {pin}"
+
+
+def line_fix(requirements: Requirements, uses: Sequence[Use]) -> Fix | None:
+    """The pins of all open lines of a file; None where they would bind others."""
+    return None if is_of_library(requirements) else pinned_file(uses)
 
 
 def is_file_aside(requirements: Requirements, uses: Sequence[Use]) -> bool:
@@ -103,6 +118,13 @@ def _floats(line: Requirement, place: Settled, minor: str | None) -> bool:
     ):
         return False
     return line.marker is None or is_for_linux(line.marker)
+
+
+def is_frozen(line: Requirement, uses: Sequence[Use]) -> bool:
+    """Whether the newest release of a distribution is for no Python that a file is installed for: another one comes
+    with a newer Python alone."""
+    minors = [_minor(use.stage, use.install) for use in uses]
+    return bool(minors) and not any(offered.goes_on(line.key or "", minor) for minor in minors)
 
 
 def _has_no_next(name: str) -> bool:
@@ -161,7 +183,8 @@ def _without_unused(stage: Stage, install: Install, floating: list[Requirement])
 def _is_hint(stage: Stage, install: Install, line: Requirement) -> bool:
     """Whether a name is left open in part, or on purpose, or brings nothing that the service runs."""
     wants_newest = install.has("--pre", "--prerelease") or is_floor(stage, install, line)
-    is_other = _is_tool(line) or _is_aside(stage, install) or not stage.is_in_image
+    is_settled = _is_tool(line) or not offered.goes_on(line.key or "", _minor(stage, install))
+    is_other = is_settled or _is_aside(stage, install) or not stage.is_in_image
     return line.has_upper_bound or wants_newest or is_other
 
 
@@ -224,5 +247,7 @@ def open_call(stage: Stage, install: Install, floating: Sequence[Requirement]) -
         where = Span(*written.span())
         message = f"{first.name} (from {written[0]}){message.removeprefix(str(first.name))}"
         repair = f"{repair}, where {written[0]} gets its value"
-    is_aside = _is_aside(stage, install) or all(is_floor(stage, install, each) for each in floating)
+    minor = _minor(stage, install)
+    going_on = [each for each in floating if offered.goes_on(each.key or "", minor)]
+    is_aside = _is_aside(stage, install) or all(is_floor(stage, install, each) for each in going_on)
     return Finding(Location(source, where), message, repair, fix=pinned_call(stage, install), is_strict=is_aside)

@@ -10,15 +10,16 @@ from mllint.checks.requirements.floating import (
     floating_message,
     installs_of,
     is_file_aside,
+    is_frozen,
     is_open_framework,
+    line_fix,
+    line_repair,
     open_call,
     open_frameworks,
     open_lines,
     open_words,
     place_of_line,
-    with_extras,
 )
-from mllint.checks.requirements.pins import pinned_file
 from mllint.engine import Requirements
 from mllint.findings import Finding
 from mllint.image.content.written import python_texts
@@ -49,13 +50,13 @@ def unpinned_ml_framework(subject: Stage | Requirements) -> Iterator[Finding]:
 def _in_file(requirements: Requirements) -> Iterator[Finding]:
     uses = of_image(requirements)
     places = [(use.stage, use.install) for use in uses]
-    fix = pinned_file(uses)
+    fix = line_fix(requirements, uses)
     is_aside = is_file_aside(requirements, uses)
     for line in open_lines(requirements):
         if is_open_framework(None, line):
             message = f"{floating_message([line])}{_turn([line], places)}"
-            repair = f"pin the tested release: {with_extras(line)}==<version>"
-            yield Finding(place_of_line(requirements, line), message, repair, fix=fix, is_strict=is_aside)
+            where, is_strict = place_of_line(requirements, line), is_aside or is_frozen(line, uses)
+            yield Finding(where, message, line_repair(requirements, line), fix=fix, is_strict=is_strict)
 
 
 def _turn(floating: Iterable[Requirement], places: Sequence[tuple[Stage, Install]]) -> str:

@@ -12,7 +12,7 @@ from mllint.image.serving.announced import Announced
 from mllint.image.shell.commands import Executed, argv
 from mllint.image.stage import Stage, Step
 
-_BLIND = "Docker calls it up while it still loads and when it hangs"
+_BLIND = "Docker reports it as running while it still loads and when it hangs"
 
 
 @check("ML301")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mllint import facts
+from mllint.image.distributions import closure
 from mllint.image.effects import bases
 from mllint.image.events import Distribution, Installed
 from mllint.image.releases import version_of
@@ -17,6 +18,7 @@ from mllint.sources.requirements import Requirement, normalised
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mllint.image.distributions import Root
     from mllint.image.packages import Closure, Install
     from mllint.image.stage import Stage
     from mllint.sources.requirements import RequirementsFile
@@ -26,6 +28,8 @@ _UPGRADES = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall",
 _FOLDERS = ("-t", "--target", "--prefix", "--root")
 _BY_HASH = ("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES")
 _BY_DATE = {"pip": "PIP_UPLOADED_PRIOR_TO", "uv pip": "UV_EXCLUDE_NEWER"}
+# A package of a distribution that holds one of Python: python3-numpy, python312-numpy.
+_OF_SYSTEM = regex(r"python3\d*-([\w.-]+?)(?:[=<>].*)?$")
 _DATE = regex(r"\d{4}-\d{2}")
 
 
@@ -107,18 +111,31 @@ def _held_by_installed(names: frozenset[str]) -> frozenset[str]:
 def _installed_before(stage: Stage, install: Install) -> frozenset[str]:
     """What a resolver finds in place, and keeps where it fits: of the base image and of earlier installs."""
     found = {*preinstalled(stage), *_named_like(stage)}
+    roots: list[Root] = [(name, None, frozenset()) for name in sorted(found)]
+    is_of_system = _is_of_system(stage, install)
     for each in stage.lineage:
         for step in each.steps:
             for earlier in step.installs:
                 if earlier is install:
-                    return frozenset(found) - _removed_before(stage, install)
+                    return frozenset(found.union(closure(roots, None).via)) - _removed_before(stage, install)
+                if is_of_system and (earlier.manager.language != "python" and earlier.is_certain):
+                    names = (_OF_SYSTEM.match(word.value) for word in earlier.operands)
+                    found |= {normalised(match[1]) for match in names if match is not None}
                 if _puts_in_place(earlier):
                     asked = [line for line in earlier.requirements if isinstance(line, Requirement)]
                     lines = [*asked, *(line for _, line in each.closure(earlier).lines())]
                     found |= _pinned(lines)
                     if _is_same_place(each, earlier, stage, install):
-                        found |= {line.key for line in lines if line.key and line.marker is None}
+                        plain = [line for line in lines if line.key and line.marker is None]
+                        found |= {line.key or "" for line in plain}
+                        roots += [(line.key or "", line.exact_version, frozenset(line.extras)) for line in plain]
     return frozenset(found)
+
+
+def _is_of_system(stage: Stage, install: Install) -> bool:
+    """Whether a call installs for the Python of the distribution, which sees the packages of that."""
+    events = (each for each in stage.events_of(install) if isinstance(each, Installed))
+    return any(each.interpreter is not None and each.interpreter.kind == "system" for each in events)
 
 
 def _puts_in_place(install: Install) -> bool:
