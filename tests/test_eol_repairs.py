@@ -90,3 +90,18 @@ def test_what_fits_there(report, text, said):
 def test_a_pipfile_holds_the_python(report):
     files = {"Dockerfile": "FROM python:3.8.12-slim\n", "Pipfile": '[requires]\npython_version = "3.8"\n'}
     assert repair(report, **files).startswith("raise python_version in the Pipfile to a supported Python first")
+
+
+def test_a_file_for_one_python_is_to_go_with_it(report):
+    text = "FROM python:3.8-slim\nRUN pip install torch==2.3.0\n"
+    (said,) = (each.repair for each in report(**{"python3.8.dockerfile": text}).findings)
+    assert said == "drop python3.8.dockerfile, which is there for Python 3.8, and keep those for Python 3.11 or later"
+
+
+def test_pins_for_another_python_go_with_the_old_cuda(report):
+    text = (
+        "FROM nvidia/cuda:10.0-base-ubuntu16.04\n"
+        "RUN apt-get update && apt-get install -y python3.7 python3-pip\nRUN python3.7 -m pip install grpcio==1.24.1\n"
+    )
+    said = repair(report, Dockerfile=text)
+    assert said.startswith("raise first what is pinned for the old CUDA: then start from CUDA 11.7.1 or later")

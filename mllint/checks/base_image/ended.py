@@ -10,6 +10,7 @@ from mllint.findings import Finding, Location, Severity
 from mllint.image import end_of_life
 from mllint.image.compiling import is_put_aside
 from mllint.image.end_of_life import Ended
+from mllint.image.interpreter import Interpreter
 from mllint.image.names import common_name
 from mllint.image.published import CUDA_IMAGES, missing_tag
 from mllint.image.releases import version_of
@@ -194,7 +195,9 @@ def _runs(stage: Stage, program: str) -> bool:
 
 def _first(stage: Stage, minors: Sequence[str], release: str, is_for_all: bool = False) -> str:
     """What to start from, and what holds the image back from the Pythons of it."""
-    held = end_of_life.held(stage, minors, is_for_all)
+    held = end_of_life.held(stage, minors)
+    if held is None and is_for_all and end_of_life.held(stage, minors, True) is not None:
+        return f"raise first what is pinned for the old CUDA: then start from {release}"
     if held is None:
         return f"start from {release}"
     what = _ASKED.get(held) or f"raise the pins first, as {held} has no wheel for Python {' or '.join(minors)}"
@@ -203,6 +206,10 @@ def _first(stage: Stage, minors: Sequence[str], release: str, is_for_all: bool =
 
 def _python(stage: Stage) -> str:
     suited = end_of_life.suited(stage)
+    name, minor = stage.build.source.path.rpartition("/")[2], _minor(stage)
+    is_named = minor is not None and re.search(rf"python-?{re.escape(minor)}(?!\d)", name) is not None
+    if is_named and suited.minors and minor not in end_of_life.supported():
+        return f"drop {name}, which is there for Python {minor}, and keep those for Python {suited.minors[0]} or later"
     if not suited.minors:
         if suited.held_by in _ASKED:
             return f"{_ASKED[suited.held_by]}: then start from that"
@@ -215,6 +222,11 @@ def _python(stage: Stage) -> str:
         verb = "admits" if suited.limited_by in _ASKED else "has a wheel for"
         return f"start from Python {newest}, the newest that {suited.limited_by} {verb}"
     return f"start from a supported Python, {suited.minors[0]} or later"
+
+
+def _minor(stage: Stage) -> str | None:
+    python = stage.base.python
+    return python.minor if isinstance(python, Interpreter) and isinstance(python.minor, str) else None
 
 
 def _distro(stage: Stage) -> str:
