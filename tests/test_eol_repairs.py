@@ -30,6 +30,17 @@ def repair(report, **files):
             "start from CUDA 11.7.1 or later, which has images on ubuntu22.04",
         ),
         (
+            "FROM nvidia/cuda:10.0-base-ubuntu18.04\n"
+            "RUN apt-get update && apt-get install -y cuda-cublas-10-0 python3-pip && pip3 install grpcio==1.24.1\n",
+            "raise first what is pinned for the old CUDA: then start from CUDA 11.7.1 or later, which has images on"
+            " ubuntu22.04",
+        ),
+        (
+            "FROM 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.1-gpu-py36-cu111-ubuntu18.04\n",
+            "take a newer release of 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training, with Python 3.11 or"
+            " later and Ubuntu 22.04 or 24.04, where there is one",
+        ),
+        (
             "FROM nvcr.io/nvidia/tensorflow:20.12-tf1-py3\n",
             "move the model to TensorFlow 2, as no supported image has TensorFlow 1:"
             " then take a newer release of nvcr.io/nvidia/tensorflow",

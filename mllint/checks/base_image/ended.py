@@ -37,6 +37,8 @@ _PACKED = regex(r"(?:^|/)(?:dist|wheels?|wheelhouse)(?:/[^/]*)?$|/uvx?$|\.(?:whl
 _BY_ARGUMENT = regex(r"(?:[^$]*:)?\$\{?\w+\}?(?:-slim)?")
 # A package, wheel or archive in a release: `cuda-libraries-11-8`, `libnvinfer6=6.0.1`, `/v2.1.tar.gz`.
 _RELEASED = regex(r"(?<![=<>~!])=v?\d|[-_]\d+[-.]\d|\bcp3\d|\bcu1\d\d|/v?\d+\.\d|\blib[a-z-]+\d")
+_OF_CUDA = regex(r"\bcuda[a-z-]*-\d+-\d|\+cuda\d")
+_WELL_KNOWN = ("nvcr.io/", "pytorch/", "tensorflow/tensorflow", "public.ecr.aws/lambda/", "gcr.io/distroless/")
 # A comment that says why the image stays as it is.
 _OLD_ON_PURPOSE = regex(
     r"\b(?:old(?:er|est)?|legacy|deprecated|unsupported|eol|end[ -]of[ -]life|glibc)\b", re.IGNORECASE
@@ -186,7 +188,9 @@ def _newer(stage: Stage, reference: Reference, release: str, has_python: bool) -
     if _TENSORFLOW_1.search(stage.base.text):
         return f"move the model to TensorFlow 2, as no supported image has TensorFlow 1: then {newer}"
     tool = ", where dnf takes the place of yum" if first and _runs(stage, "yum") else ""
-    return f"{newer}, with {' and '.join([*parts, *filter(None, [release])])}{tool}"
+    # Nobody here knows all tags of a registry of one's own.
+    hedge = "" if reference.familiar.startswith(_WELL_KNOWN) else ", where there is one"
+    return f"{newer}, with {' and '.join([*parts, *filter(None, [release])])}{hedge}{tool}"
 
 
 def _runs(stage: Stage, program: str) -> bool:
@@ -196,12 +200,18 @@ def _runs(stage: Stage, program: str) -> bool:
 def _first(stage: Stage, minors: Sequence[str], release: str, is_for_all: bool = False) -> str:
     """What to start from, and what holds the image back from the Pythons of it."""
     held = end_of_life.held(stage, minors)
-    if held is None and is_for_all and end_of_life.held(stage, minors, True) is not None:
+    if is_for_all and (_names_cuda(stage) or (held is None and end_of_life.held(stage, minors, True) is not None)):
         return f"raise first what is pinned for the old CUDA: then start from {release}"
     if held is None:
         return f"start from {release}"
     what = _ASKED.get(held) or f"raise the pins first, as {held} has no wheel for Python {' or '.join(minors)}"
     return f"{what}: then start from {release}"
+
+
+def _names_cuda(stage: Stage) -> bool:
+    """Whether what is built on a stage asks for packages of one CUDA: `cuda-cublas-10-0`, `libnccl2=2.3.7+cuda9.0`."""
+    steps = (step for each in stage.build.stages if each.root is stage.root for step in each.steps)
+    return any(_OF_CUDA.search(step.instruction.text) for step in steps)
 
 
 def _python(stage: Stage) -> str:
