@@ -17,6 +17,7 @@ from mllint.image.stage import Stage
 # What a service does read, however large.
 _MODELS = (".bin", ".engine", ".gguf", ".h5", ".joblib", ".keras", ".model", ".onnx", ".pb", ".pickle", ".pkl", ".plan")
 _MORE_MODELS = (".pt", ".pth", ".safetensors", ".tflite")
+_FEW = 30_000
 _HEAVY = 10_000_000
 _HUGE = 100_000_000
 # What the whole weighs is said where so large a part of it need not be sent.
@@ -59,7 +60,8 @@ def _unfiltered(build: Build, copy: Copy) -> list[Finding]:
     finding = _finding(build, copy, message, [*(each.pattern for each in ballast), *(each.pattern for each in stray)])
     if useless >= MANY or other >= _HUGE or any(each.what in TELLING for each in ballast):
         return [finding]
-    is_mild = not ballast and not any(each.is_tests for each in stray)
+    is_served = build.final is not None and build.final.server is not None
+    is_mild = (not ballast and not any(each.is_tests for each in stray)) or (useless < _FEW and not is_served)
     return [finding._replace(severity=Severity.INFO, is_strict=is_mild)]
 
 

@@ -27,7 +27,11 @@ def missing_healthcheck(stage: Stage) -> Iterator[Finding]:
         return
     if announced.is_to_build_from(stage, process) or (server is not None and announced.is_grpc_alone(stage, server)):
         return
-    if announced.has_probe_beside(stage) or (build.platform is not None and build.platform.has_own_probes):
+    if (
+        announced.is_stand_in(stage)
+        or announced.has_probe_beside(stage)
+        or (build.platform is not None and build.platform.has_own_probes)
+    ):
         # What decides there is a probe of the platform; HEALTHCHECK is not read.
         return
     where = Location(build.source, process.instruction.span)

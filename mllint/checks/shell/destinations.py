@@ -46,7 +46,9 @@ def copy_relative_without_workdir(stage: Stage) -> Iterator[Finding]:
     is_free = is_known and _is_free(stage, copies)
     repair = f"write WORKDIR {_FOLDER} above it, or an absolute path"
     if not is_free:
-        repair = "write the absolute path of the folder it is to lie in: other lines may count on the present place"
+        repair = (
+            "write the absolute path of the folder it is to lie in, and change with it what counts on the present place"
+        )
     fix = _with_workdir(stage, copies) if is_free else None
     is_strict = not (is_known and _is_whole(first))
     yield Finding(Location(stage.build.source, word.span), message, repair, related, fix=fix, is_strict=is_strict)

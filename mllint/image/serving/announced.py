@@ -35,6 +35,7 @@ _FRAMEWORKS = (
     " comps.register_microservice"
 ).split()
 _ASIDE_OF_USE = regex(r"(?i)(?:^|[./_-])(?:tests?|testing|archived?|deprecated|legacy)(?:$|[./_-])")
+_STAND_IN = regex(r"(?i)(?:^|[./_-])(?:mock|fake|helm|charts?|[a-z]+-test)(?:$|[./_-])")
 _KUBERNETES = regex(r"(?i)(?:^|[./_-])(?:helm|charts?|k8s|kubernetes|kustomize)(?:$|[./_-])")
 _PROBE = regex(r"(?m)^\s*(?:- )?(?:readiness|liveness|startup)(?:_probe|Probe):")
 # One of several for as many releases of Python.
@@ -103,6 +104,12 @@ def has_probe_beside(stage: Stage) -> bool:
     names = (each.path for each in context.tree.children(folder) if each.path.endswith((".yaml", ".yml")))
     texts = (context.inputs.text(context.root / name) for name in names)
     return any(text is not None and _PROBE.search(text.text) for text in texts)
+
+
+def is_stand_in(stage: Stage) -> bool:
+    """Whether the folder of the Dockerfile says that its server stands in for another one, or that a chart of Helm runs
+    it, which has probes of its own."""
+    return _STAND_IN.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:-1])) is not None
 
 
 def is_out_of_use(stage: Stage) -> bool:
