@@ -324,3 +324,9 @@ def test_undecodable_bytes_are_an_error_with_a_place(data, start):
 def test_decoding_gives_text_or_a_decode_error(data):
     with contextlib.suppress(UnicodeDecodeError):
         assert isinstance(decode(data).text, str)
+
+
+def test_a_marker_in_the_fragment_of_an_address_counts():
+    (line,) = parse(Source("r.txt", 'git+https://h.example/x@v1#egg=yy>1;python_version>"3"\n')).lines
+    assert line.name == "yy"
+    assert line.marker == 'python_version>"3"'

@@ -94,7 +94,7 @@ def parts_of(text: str) -> Parts:
         parts = _path_parts(head)
     else:
         parts = _named_parts(head)
-    return parts._replace(marker=spot)
+    return parts if spot == _NOWHERE else parts._replace(marker=spot)
 
 
 def editable_parts(value: str) -> Parts:
@@ -164,19 +164,27 @@ def _url_parts(head: str) -> Parts:
 
 
 def _egg_parts(url: str) -> Parts:
-    """The project name in the fragment; pip 25 takes no more than a name there, older ones also extras and versions."""
+    """The project name in the fragment; pip 25 takes no more than a name there, older ones also extras, versions and a
+    marker."""
     egg = _EGG.search(url)
     if egg is None:
         return Parts(url=(0, len(url)))
+    named, _, marker = egg[1].partition(";")
+    spot = _NOWHERE
     try:
-        common = COMMON.fullmatch(egg[1])
-        inner = _parts(common) if common else _named_parts(egg[1])
+        common = COMMON.fullmatch(named)
+        inner = _parts(common) if common else _named_parts(named)
+        if marker := marker.strip():
+            at = egg[1].index(marker, len(named))
+            _judge(marker, at, is_marker=True)
+            spot = (at, at + len(marker))
     except Complaint:
         inner = Parts()
     if inner.name == _NOWHERE or inner.url != _NOWHERE:
         raise Complaint(f"The egg fragment {egg[1]!r} is invalid", *egg.span())
     start = egg.start(1)
-    return Parts(name=_shifted(inner.name, start), extras=_shifted(inner.extras, start), url=(0, len(url)))
+    name, extras, condition = (_shifted(each, start) for each in (inner.name, inner.extras, spot))
+    return Parts(name=name, extras=extras, marker=condition, url=(0, len(url)))
 
 
 def _shifted(spot: Range, by: int) -> Range:

@@ -124,7 +124,12 @@ def is_frozen(line: Requirement, uses: Sequence[Use]) -> bool:
     """Whether the newest release of a distribution is for no Python that a file is installed for: another one comes
     with a newer Python alone."""
     minors = [_minor(use.stage, use.install) for use in uses]
-    return bool(minors) and not any(offered.goes_on(line.key or "", minor) for minor in minors)
+    return bool(minors) and not any(_goes_on(line, minor) for minor in minors)
+
+
+def _goes_on(line: Requirement, minor: str | None) -> bool:
+    """Whether releases of a distribution may come for a Python: while that has fixes itself, some makers give them."""
+    return minor in end_of_life.supported() or offered.goes_on(line.key or "", minor)
 
 
 def _has_no_next(name: str) -> bool:
@@ -183,7 +188,7 @@ def _without_unused(stage: Stage, install: Install, floating: list[Requirement])
 def _is_hint(stage: Stage, install: Install, line: Requirement) -> bool:
     """Whether a name is left open in part, or on purpose, or brings nothing that the service runs."""
     wants_newest = install.has("--pre", "--prerelease") or is_floor(stage, install, line)
-    is_settled = _is_tool(line) or not offered.goes_on(line.key or "", _minor(stage, install))
+    is_settled = _is_tool(line) or not _goes_on(line, _minor(stage, install))
     is_other = is_settled or _is_aside(stage, install) or not stage.is_in_image
     return line.has_upper_bound or wants_newest or is_other
 
@@ -248,6 +253,6 @@ def open_call(stage: Stage, install: Install, floating: Sequence[Requirement]) -
         message = f"{first.name} (from {written[0]}){message.removeprefix(str(first.name))}"
         repair = f"{repair}, where {written[0]} gets its value"
     minor = _minor(stage, install)
-    going_on = [each for each in floating if offered.goes_on(each.key or "", minor)]
+    going_on = [each for each in floating if _goes_on(each, minor)]
     is_aside = _is_aside(stage, install) or all(is_floor(stage, install, each) for each in going_on)
     return Finding(Location(source, where), message, repair, fix=pinned_call(stage, install), is_strict=is_aside)
