@@ -52,6 +52,7 @@ def place(text: str, span: Span) -> tuple[str, int, int]:
         ("RUN a \\\n <<EOF\nb\nEOF\n", [("RUN", 1, 4)]),
         ("# escape=`\nRUN a `\n b \\\nCMD c\n", [("RUN", 2, 3), ("CMD", 4, 4)]),
         ("RUN a `\nCMD c\n", [("RUN", 1, 1), ("CMD", 2, 2)]),
+        ("#\u0085escape=`\nRUN a `\nCMD c\n", [("RUN", 2, 2), ("CMD", 3, 3)]),
     ],
 )
 def test_lines_of_instructions(text, expected):

@@ -104,6 +104,11 @@ OF_PORT = [
         lambda parsed: bool(re.search("[\x1c-\x1f]", parsed.source.text)),
     ),
     Deviation(
+        "so it is behind the value of a directive",
+        "# escape=`\x85\nRUN a `\n b\n",
+        lambda parsed: any(each.value != each.value.strip() for each in parsed.directives),
+    ),
+    Deviation(
         "the type of a HEALTHCHECK ends at any blank of Unicode",
         "HEALTHCHECK CMD\xa0a\n",
         where(lambda each: each.keyword == "HEALTHCHECK" and not each.rest.text.isascii()),

@@ -121,6 +121,8 @@ class _Masker:
             text = self.lines[index].strip(words.WHITE)
             if text and text[0] == "#":
                 self.layout.comments.append(self._comment(index))
+                # dockerfile-parse reads a directive where BuildKit reads a comment.
+                self.masked[index] = "#"
             elif text:
                 index = self._mask_instruction(index)
                 continue
