@@ -1,5 +1,6 @@
 # make demo   lint the broken fixture and show the findings
 # make test   style, types and all tests
+# make fuzz   the tests that make up their inputs, each with some thousands of them
 # make engine start a Docker engine (as root on Debian) and get the base images of the tests that build images
 # make faults build and run each fault of fixtures/inference, broken and repaired, and write the tables of README.md
 # make proofs build and run the examples that prove the errors of rules, as they are and fixed
@@ -10,7 +11,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint engine faults proofs bench peers clean
+.PHONY: demo test fuzz lint engine faults proofs bench peers clean
 
 demo: $(READY)
 	@$(BIN)/python tests/demo.py
@@ -18,6 +19,11 @@ demo: $(READY)
 test: lint
 	$(BIN)/python -m compileall -q mllint
 	$(BIN)/python -m pytest
+
+FUZZED := $(addprefix tests/test_,dockerfile_judges.py fixing_properties.py robustness.py)
+
+fuzz: $(READY)
+	MLLINT_EXAMPLES=$${MLLINT_EXAMPLES:-3000} $(BIN)/python -m pytest $(FUZZED)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.contexts import Contexts
-from mllint.patterns import regex
+from mllint.sources.file_names import is_dockerfile_name, is_requirements_name
 from mllint.walking import git_root, walk
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from mllint.sources.compose import Service
     from mllint.sources.dockerfile import Dockerfile
 
-_DOCKERFILE = regex(r"(?:[^/]*[._-])?(?:docker|container)file(?:[._-][^/]*)?", re.IGNORECASE)
-_NO_DOCKERFILE = (".dockerignore", ".md", ".j2", ".tmpl")
-_REQUIREMENTS = regex(r"[^/]*requirements[^/]*\.(?:txt|in)|(?:[^/]*[._-])?constraints[^/]*\.txt", re.IGNORECASE)
 _LOCKS = frozenset(
     {
         "uv.lock",
@@ -64,19 +60,6 @@ class Found:
 
     targets: list[Target] = field(default_factory=list)
     requirements: list[Loose] = field(default_factory=list)
-
-
-def is_dockerfile_name(name: str) -> bool:
-    """Whether a search takes a file of this name for a Dockerfile."""
-    return _DOCKERFILE.fullmatch(name) is not None and not name.lower().endswith(_NO_DOCKERFILE)
-
-
-def is_requirements_name(path: str) -> bool:
-    """Whether a search takes a file at this path (forward slashes) for a requirements or constraints file."""
-    folder, _, name = path.rpartition("/")
-    return _REQUIREMENTS.fullmatch(name) is not None or (
-        folder.rpartition("/")[2].lower() == "requirements" and name.lower().endswith((".txt", ".in"))
-    )
 
 
 def is_attached_name(path: str) -> bool:

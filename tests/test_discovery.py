@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mllint
-from mllint.discovery import is_dockerfile_name, is_requirements_name
+from mllint.sources.file_names import is_dockerfile_name, is_requirements_name
 
 DOCKERFILE = "FROM python:3.11\nCOPY requirements.txt app.py ./\nRUN pip install -r requirements.txt\n"
 

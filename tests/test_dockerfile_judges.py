@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from test_dockerfile import assert_lossless, parse
 
-from mllint.discovery import is_dockerfile_name
 from mllint.sources.dockerfile import KEYWORDS, Dockerfile
+from mllint.sources.file_names import is_dockerfile_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

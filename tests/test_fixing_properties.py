@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import mllint
 from mllint import catalogue, examples
-from mllint.discovery import is_dockerfile_name
 from mllint.findings import Edit, Severity
+from mllint.sources.file_names import is_dockerfile_name
 from mllint.sources.pip_encoding import decode
 
 EXAMPLES = int(os.environ.get("MLLINT_EXAMPLES", "60"))

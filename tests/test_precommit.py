@@ -13,7 +13,8 @@ import pytest
 import yaml
 from checkout import ROOT, copy_project, skip_without_index
 
-from mllint.discovery import is_attached_name, is_dockerfile_name, is_requirements_name
+from mllint.discovery import is_attached_name
+from mllint.sources.file_names import is_dockerfile_name, is_requirements_name
 
 FIXED = ROOT / "fixtures/inference/cpu/no-user/fixed"
 INPUTS = """

@@ -115,6 +115,8 @@ def test_commands_and_whether_they_surely_run(text, expected):
         ("a; b 'c", [("a", True), ("b", True)]),
         ("if a; then b", [("a", True)]),
         ("a $(b", [("b", True), ("a $(b", True)]),
+        ("| a", [("a", True)]),
+        ("a |", [("a", True)]),
     ],
 )
 def test_broken_text_still_gives_what_can_be_read(text, expected):

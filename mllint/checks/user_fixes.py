@@ -159,7 +159,8 @@ def _needless(stage: Stage) -> Step | None:
     own = placing.own_steps(stage)
     last = next((step for step in reversed(own) if step.instruction.keyword == "USER"), None)
     rest = own[own.index(last) + 1 :] if last is not None else ()
-    return None if any(step.instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR") for step in rest) else last
+    is_needed = any(step.instruction.keyword in ("RUN", "COPY", "ADD", "WORKDIR") for step in rest)
+    return None if last is None or is_needed or not last.instruction.words else last
 
 
 def _brings_source(step: Step, folder: str) -> bool:

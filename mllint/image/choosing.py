@@ -32,7 +32,7 @@ def choosable(build: Build) -> tuple[Stage, ...]:
 
 def _alternatives(stage: Stage) -> Iterator[Stage]:
     """The earlier stages whose names a FROM with a variable may mean."""
-    written = stage.instruction.words[0].text if stage.instruction.words else ""
+    written = stage.from_word.text
     if stage.base.kind != "stage" or "$" not in written:
         return
     pattern = re.compile(".+".join(map(re.escape, _VARIABLE.split(written))), re.IGNORECASE)

@@ -168,7 +168,7 @@ def held(root: Stage, minors: Collection[str], are_all: bool = False) -> str | N
 def tied(root: Stage) -> str | None:
     """What the Python of another release needs, in words, as wheels or packages are named for the one of this; None
     for nothing."""
-    stages = [stage for stage in root.build.stages if stage.root is root]
+    stages = root.on_top
     wheels = [name for stage in stages for name, _ in _of_wheels(stage)]
     if wheels:
         return f"wheels for its Python in the place of {wheels[0]}"
@@ -207,20 +207,20 @@ def pins(root: Stage, are_all: bool = False) -> Iterator[tuple[str, tuple[str, .
     # Another release of the distribution, with another version of its libc, may come along.
     is_arm = isinstance(architecture, str) and "arm64" in architecture
     platform = Platform("musl" if libc == "musl" else "glibc", None, is_arm)
-    for stage in root.build.stages:
-        for step in stage.steps if stage.root is root else ():
+    for stage in root.on_top:
+        for step in stage.steps:
             for install in (each for each in step.installs if are_all or _is_of_base(stage, each)):
                 for each in indexed.asked(stage, install):
                     if each.version is not None or _LINE.fullmatch(each.specifier):
                         number = each.version or each.specifier.strip().removeprefix("==").strip()
                         yield f"{each.name} {number}", _minors(each, platform)
-        yield from _of_wheels(stage) if stage.root is root else ()
+        yield from _of_wheels(stage)
     yield from _of_project(root)
 
 
 def _installs_for_python_2(root: Stage) -> bool:
-    calls = ((stage, each) for stage in root.build.stages for step in stage.steps for each in step.installs)
-    found = (indexed.interpreter_of(*call) for call in calls if call[0].root is root)
+    calls = ((stage, each) for stage in root.on_top for step in stage.steps for each in step.installs)
+    found = (indexed.interpreter_of(*call) for call in calls)
     return any(each is not None and isinstance(each.minor, str) and each.minor.startswith("2.") for each in found)
 
 

@@ -11,6 +11,8 @@ from mllint.image.accounts import Account, account
 from mllint.image.expansion import expand
 from mllint.image.shell.commands import Executed, executed
 from mllint.image.values import Unknown, Value
+from mllint.sources.text import Span
+from mllint.sources.words import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from mllint.image.service import Process, Server
     from mllint.image.view import View
     from mllint.sources.dockerfile import Instruction
-    from mllint.sources.text import Span
 
 
 _NO_LABELS: Mapping[str, Setting[Value]] = {}
@@ -176,6 +177,12 @@ class Stage:
     """What `--platform` names, here or in the stage it starts from; None for the platform that the build is for."""
 
     @property
+    def from_word(self) -> Word:
+        """The image or stage as FROM names it; an empty word behind a FROM that names none."""
+        words, end = self.instruction.words, self.instruction.span.end
+        return words[0] if words else Word("", Span(end, end))
+
+    @property
     def end(self) -> State:
         """The state behind the last step."""
         return self.steps[-1].after if self.steps else self.start
@@ -192,6 +199,11 @@ class Stage:
         while stage.parent is not None:
             stage = stage.parent
         return stage
+
+    @property
+    def on_top(self) -> list[Stage]:
+        """The stages whose root is this one, itself among them, as far as the image is made from them."""
+        return [stage for stage in self.build.needed if stage.root is self]
 
     @property
     def is_windows(self) -> bool:

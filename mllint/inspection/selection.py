@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mllint import InspectError
-from mllint.discovery import is_attached_name, is_dockerfile_name, is_requirements_name
+from mllint.discovery import is_attached_name
 from mllint.image.build import Build
+from mllint.sources.file_names import is_dockerfile_name, is_requirements_name
 
 if TYPE_CHECKING:
     from pathlib import Path

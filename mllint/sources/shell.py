@@ -181,7 +181,8 @@ class _Reader:
         return (Pipeline((*first, *rest), self._span(node)),)
 
     def _pipeline(self, node: tree_sitter.Node) -> tuple[Node, ...]:
-        return (Pipeline(self.nodes(node.children), self._span(node)),)
+        parts = self.nodes(node.children)
+        return (Pipeline(parts, self._span(node)),) if len(parts) > 1 else parts
 
     def _chain(self, node: tree_sitter.Node) -> tuple[Node, ...]:
         parts: list[Node] = []

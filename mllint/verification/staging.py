@@ -95,7 +95,7 @@ class _Moved:
                 self._put(Word(written.replace(directive.value, place), directive.span))
         for stage in variant.build.stages:
             if stage.base.kind == "image" and (place := self.place(stage.base.text)):
-                self._put(stage.instruction.words[0]._replace(text=place))
+                self._put(stage.from_word._replace(text=place))
             for step in stage.steps:
                 self._flags(step)
 

@@ -37,7 +37,7 @@ def base_arg_without_default(stage: Stage) -> Iterator[Finding]:
     build = stage.build
     if not stage.instruction.words or not is_first_use(stage):
         return
-    word = stage.instruction.words[0]
+    word = stage.from_word
     values, declared = _without_arguments(build)
     missing = list(_missing(word.text, values, declared))
     name = expand(word.text, values, build.dockerfile.escape)

@@ -35,7 +35,7 @@ def devel_base_in_final_stage(stage: Stage) -> Iterator[Finding]:
         repair = f"start from {smaller}"
     message = f"{root.base.text} brings the CUDA compiler and headers into the image: gigabytes that {users}"
     fix = _smaller(root) if is_twin and found.is_known and not found.at_build else None
-    word = root.instruction.words[0]
+    word = root.from_word
     where = Location(stage.build.source, word.span)
     related = tuple(defaults(root, word.text))
     yield Finding(where, message, repair, related, fix)

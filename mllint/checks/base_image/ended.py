@@ -31,8 +31,6 @@ _DISTROS = {"ubuntu": "ubuntu22.04", "centos": "rockylinux8"}
 _TENSORFLOW_1 = regex(r"tensorflow[\w-]*:(?:[01]\.|\d\d\.\d\d-tf1)")
 # The project as others install it, whatever Python made it, and what needs none.
 _PACKED = regex(r"(?:^|/)(?:dist|wheels?|wheelhouse)(?:/[^/]*)?$|/uvx?$|\.(?:whl|zip|tar\.gz)$")
-
-
 # What stands for the release of a name: all of it, or its tag.
 _BY_ARGUMENT = regex(r"(?:[^$]*:)?\$\{?\w+\}?(?:-slim)?")
 # A package, wheel or archive in a release: `cuda-libraries-11-8`, `libnvinfer6=6.0.1`, `/v2.1.tar.gz`.
@@ -55,7 +53,7 @@ def eol_base(stage: Stage) -> Iterator[Finding]:
     found, row = end_of_life.ended(base), end_of_life.given_up(base)
     if (not found and not row) or not (stage.is_in_image or _is_taken(stage, found)):
         return
-    word = stage.instruction.words[0]
+    word = stage.from_word
     name = f"{base.text} (from {word.text})" if "$" in word.text else base.text
     is_broken = end_of_life.without_archive(stage)
     message = f"{name} {_gone(found) if is_broken else _said(stage, found, row)}"
@@ -74,24 +72,24 @@ def eol_base(stage: Stage) -> Iterator[Finding]:
 def _is_told_here(stage: Stage) -> bool:
     """Whether to report a base at this stage: of those whose base the same variable names, at the one that the image is
     made from, or else at the first."""
-    written, final = stage.instruction.words[0].text, stage.build.final
+    written, final = stage.from_word.text, stage.build.final
     if stage not in stage.build.needed or "$" not in written:
         return stage in stage.build.needed
-    same = [each for each in stage.build.needed if each.instruction.words[0].text == written]
+    same = [each for each in stage.build.needed if each.from_word.text == written]
     root = final.root if final is not None else None
     return stage is (root if root in same else same[0])
 
 
 def _is_meant(stage: Stage) -> bool:
     """Whether a comment above the FROM, or above the argument that names the image, says why it is an old one."""
-    source, word = stage.build.source, stage.instruction.words[0]
+    source, word = stage.build.source, stage.from_word
     starts = [stage.instruction.span.start, *(each.location.span.start for each in defaults(stage, word.text))]
     return any(_OLD_ON_PURPOSE.search(source.comment_above(start)) for start in starts)
 
 
 def _where(stage: Stage) -> str:
     """The line to change, where that is not the FROM."""
-    written = stage.instruction.words[0].text
+    written = stage.from_word.text
     line = None
     while _BY_ARGUMENT.fullmatch(written) and (found := next(defaults(stage, written), None)) is not None:
         line = found.location.start[0]
@@ -116,8 +114,7 @@ def _is_taken(stage: Stage, found: Sequence[Ended]) -> bool:
 
 def _is_worked_in(stage: Stage) -> bool:
     """Whether programs run in a stage, or in one on top of it; else it is a store of files that its makers built."""
-    same = (each for each in stage.build.needed if each.root is stage.root)
-    return any(step.instruction.keyword == "RUN" for each in same for step in each.steps)
+    return any(step.instruction.keyword == "RUN" for each in stage.on_top for step in each.steps)
 
 
 def _said(stage: Stage, found: Sequence[Ended], row: Mapping[str, str]) -> str:
@@ -152,9 +149,9 @@ def _repaired(stage: Stage, reference: Reference, found: Sequence[Ended], row: M
 def _pins_more(stage: Stage) -> bool:
     """Whether what is built on a stage names releases that may be made for it alone: in its commands, or of
     distributions whose wheels are not known."""
-    steps = [step for each in stage.build.stages if each.root is stage.root for step in each.steps]
+    steps = (step for each in stage.on_top for step in each.steps)
     texts = (step.instruction.text for step in steps if step.instruction.keyword in ("ARG", "ENV", "RUN"))
-    return any(map(_RELEASED.search, texts)) or any(minors is None for _, minors in end_of_life.pins(stage.root, True))
+    return any(map(_RELEASED.search, texts)) or any(minors is None for _, minors in end_of_life.pins(stage, True))
 
 
 def _repair(stage: Stage, reference: Reference, found: Sequence[Ended], row: Mapping[str, str]) -> str:
@@ -210,7 +207,7 @@ def _first(stage: Stage, minors: Sequence[str], release: str, is_for_all: bool =
 
 def _names_cuda(stage: Stage) -> bool:
     """Whether what is built on a stage asks for packages of one CUDA: `cuda-cublas-10-0`, `libnccl2=2.3.7+cuda9.0`."""
-    steps = (step for each in stage.build.stages if each.root is stage.root for step in each.steps)
+    steps = (step for each in stage.on_top for step in each.steps)
     return any(_OF_CUDA.search(step.instruction.text) for step in steps)
 
 

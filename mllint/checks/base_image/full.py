@@ -46,7 +46,7 @@ def full_python_image(stage: Stage) -> Iterator[Finding]:
         message = f"{message}, and {_listed(missing)} can be installed alone"
         repair = f"{repair}, and install {_listed(missing)} there"
     fix = None if missing or found.may_run else _smaller(root, smaller)
-    word = root.instruction.words[0]
+    word = root.from_word
     related = tuple(defaults(root, word.text))
     yield Finding(Location(stage.build.source, word.span), message, repair, related, fix, severity=Severity.INFO)
 

@@ -30,7 +30,7 @@ def glibc_too_old(stage: Stage) -> Iterator[Finding]:
     cases = sorted(_cases(stage, here), key=lambda case: (not case.found.fails, case.found.taken is not None))
     if not cases:
         return
-    word, worst = stage.instruction.words[0], cases[0]
+    word, worst = stage.from_word, cases[0]
     name = f"{stage.base.text} (from {word.text})" if "$" in word.text else stage.base.text
     others = len({case.asked.name for case in cases} - {worst.asked.name})
     more = f" and of {others} more" if others else ""
@@ -48,8 +48,8 @@ def glibc_too_old(stage: Stage) -> Iterator[Finding]:
 
 
 def _cases(root: Stage, here: Glibc) -> Iterator[_Case]:
-    for stage in root.build.needed:
-        for install in (each for step in stage.steps for each in step.installs) if stage.root is root else ():
+    for stage in root.on_top:
+        for install in (each for step in stage.steps for each in step.installs):
             where = place(stage, install)
             public = indexed.asked(stage, install) if indexed.is_public(stage, install) else ()
             for each in (*public, *indexed.locked(stage, install)) if where is not None else ():

@@ -24,8 +24,8 @@ def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     reference = stage.base.reference
     if reference is None or reference.digest or not is_first_use(stage):
         return
-    where = Location(stage.build.source, stage.instruction.words[0].span)
-    written = stage.instruction.words[0].text
+    where = Location(stage.build.source, stage.from_word.span)
+    written = stage.from_word.text
     if is_built_here(reference):
         if "$" not in written and (found := _open(reference)):
             message = f"{stage.base.text} {found}: the base is whatever was last built or pulled under that name"
@@ -40,9 +40,7 @@ def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     elif stage is (alike := _alike(stage))[0]:
         message = f"{name} has no digest: whoever can push the tag can change the image"
         repair = "add the digest behind the tag: docker buildx imagetools inspect shows it"
-        again = (
-            Related(Location(stage.build.source, each.instruction.words[0].span), "here too") for each in alike[1:]
-        )
+        again = (Related(Location(stage.build.source, each.from_word.span), "here too") for each in alike[1:])
         yield Finding(where, message, repair, (*related, *again), severity=Severity.INFO, is_strict=True)
 
 
@@ -122,10 +120,10 @@ def _rows(reference: Reference, column: str) -> Iterator[dict[str, Any]]:
 
 def is_first_use(stage: Stage) -> bool:
     """Whether the image needs the stage, and none above it has the same variable for its base: one edit mends all."""
-    written = stage.instruction.words[0].text
+    written = stage.from_word.text
     needed = stage.build.needed
     return stage in needed and not any(
-        "$" in written and other.index < stage.index and other.instruction.words[0].text == written for other in needed
+        "$" in written and other.index < stage.index and other.from_word.text == written for other in needed
     )
 
 

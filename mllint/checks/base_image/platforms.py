@@ -67,7 +67,7 @@ def _fixed(stage: Stage, flag: Word) -> Finding | None:
 
 def _of_repository(stage: Stage) -> Iterator[Finding]:
     """An official image from the repository of one processor, told at the first FROM of such."""
-    tied = [(each, each.instruction.words[0]) for each in stage.build.needed if _tied(each)]
+    tied = [(each, each.from_word) for each in stage.build.needed if _tied(each)]
     if not tied or tied[0][0] is not stage or any(_needs_one(each) or _is_explained(each) for each, _ in tied):
         return
     if not _starts_something(stage.build):
@@ -85,7 +85,7 @@ def _of_repository(stage: Stage) -> Iterator[Finding]:
 
 
 def _tied(stage: Stage) -> bool:
-    match = _ONE_PROCESSOR.match(stage.instruction.words[0].text) if stage.base.kind == "image" else None
+    match = _ONE_PROCESSOR.match(stage.from_word.text) if stage.base.kind == "image" else None
     return match is not None and match[0].split("/")[-2][:5] not in (stage.name or "") and not _is_of_name(stage)
 
 
@@ -99,8 +99,8 @@ def _needs_one(root: Stage) -> bool:
     for step in root.steps:
         if _PROCESSOR.search(root.build.source.text, *step.instruction.span):
             return True
-    for stage in root.build.needed:
-        for install in (each for step in stage.steps for each in step.installs) if stage.root is root else ():
+    for stage in root.on_top:
+        for install in (each for step in stage.steps for each in step.installs):
             for each in indexed.asked(stage, install):
                 known = offered.offers(each.name)
                 if known and known[-1].python and "any" not in known[-1].python and known[-1].arm64 in (None, "no"):

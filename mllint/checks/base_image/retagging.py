@@ -59,7 +59,7 @@ def _alike(stage: Stage, touched: set[str]) -> list[Stage]:
         each
         for each in stage.build.stages
         if each.base.reference is not None
-        and (each.base.text == stage.base.text or touched & _variables(each.instruction.words[0].text))
+        and (each.base.text == stage.base.text or touched & _variables(each.from_word.text))
     ]
 
 
@@ -83,7 +83,7 @@ def _of_stage(stage: Stage, tag_of: TagOf) -> list[tuple[frozenset[str], Edit]] 
         place = Span(piece.origin + start - piece.start, piece.origin + end - piece.start)
         if start == end and piece.is_version:
             # An argument that is a version stays one.
-            behind = stage.instruction.words[0].span.end
+            behind = stage.from_word.span.end
             piece, place = piece._replace(variables=()), Span(behind, behind)
         found.append((frozenset(piece.variables), replace(stage.build.source, place, text)))
     return found
@@ -119,7 +119,7 @@ def _pieces(stage: Stage) -> list[_Piece] | None:
     """What the name of the image is put together from; None where that is not plain text and the plain defaults of
     arguments."""
     found: list[_Piece] = []
-    if not _take_apart(stage.build, stage.instruction.words[0], (), found):
+    if not _take_apart(stage.build, stage.from_word, (), found):
         return None
     source = stage.build.source
     name = "".join(source.text[each.origin : each.origin + each.end - each.start] for each in found)
@@ -170,7 +170,7 @@ def _global_arguments(build: Build) -> Iterator[Word]:
 
 def _is_used_elsewhere(build: Build, touched: set[str], changed: set[int]) -> bool:
     """Whether the file names an argument anywhere but where they get their defaults and in the FROM of the stages."""
-    own = [build.stages[index].instruction.words[0].span for index in changed]
+    own = [build.stages[index].from_word.span for index in changed]
     own += [word.span for word in _global_arguments(build) if word.text.partition("=")[0] in touched]
     return any(
         not any(span.start <= match.start() < span.end for span in own)

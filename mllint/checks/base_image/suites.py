@@ -35,7 +35,7 @@ def floating_suite(stage: Stage) -> Iterator[Finding]:
         return
     found = _python_of_pins(stage, reference) or _suite_of_names(stage, reference)
     if found is not None:
-        written = stage.instruction.words[0]
+        written = stage.from_word
         name = f"{stage.base.text} (from {written.text})" if "$" in written.text else stage.base.text
         where = Location(stage.build.source, written.span)
         yield found._replace(
@@ -54,15 +54,14 @@ def _suite_of_names(stage: Stage, reference: Reference) -> Finding | None:
         return None
     system = "Debian" if base.family == "debian" else "Ubuntu"
     message = f"is on whichever {system} is current, and apt-get installs {names[0]}, which not every release has"
-    where = Location(stage.build.source, stage.instruction.words[0].span)
+    where = Location(stage.build.source, stage.from_word.span)
     exact = exact_tag(reference)
     repair = f"name the release, as in {reference.familiar}:{exact}" if exact else "name the release in the tag"
     return Finding(where, f"{message}: a rebuild can fail", repair, fix=pinned(stage, reference))
 
 
 def _apt_names(root: Stage) -> Iterator[str]:
-    stages = (stage for stage in root.build.needed if stage.root is root)
-    stages = (stage for stage in stages if not adds_sources(stage.steps))
+    stages = (stage for stage in root.on_top if not adds_sources(stage.steps))
     for call in (call for stage in stages for step in stage.steps for call in step.installs):
         if call.manager.name == "apt" and call.executed.is_sure:
             yield from (word.value.partition("=")[0] for word in call.operands if word.is_literal)
@@ -87,7 +86,7 @@ def _python_of_pins(stage: Stage, reference: Reference) -> Finding | None:
         return None
     last = pin[1][-1]
     message = f"names no minor release of Python, and {pin[0]} has wheels up to Python {last} only"
-    where = Location(stage.build.source, stage.instruction.words[0].span)
+    where = Location(stage.build.source, stage.from_word.span)
     suited = end_of_life.suited(stage)
     if not suited.minors:
         return Finding(

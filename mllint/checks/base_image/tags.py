@@ -22,7 +22,7 @@ def base_tag_not_published(stage: Stage) -> Iterator[Finding]:
     missing = missing_tag(reference)
     if missing is None:
         return
-    word = stage.instruction.words[0]
+    word = stage.from_word
     name = f"{stage.base.text} (from {word.text})" if "$" in word.text else stage.base.text
     repair = f"use {reference.familiar}:{missing.nearest}" if missing.nearest else "use a tag that the image has"
     message = f"{name} is not published, so the build fails at FROM: {missing.reason}"

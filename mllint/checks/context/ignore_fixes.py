@@ -21,13 +21,13 @@ from mllint.image.serving import sources
 from mllint.patterns import regex
 from mllint.sources import dockerfile, dockerignore
 from mllint.sources.dockerignore import IgnoreFile
+from mllint.sources.file_names import is_dockerfile_name
 from mllint.sources.text import Source, Span
 
 _VERSION_CONTROL = ".git"
 _HOUSE = (".venv", "**/__pycache__", "**/*.pyc", ".pytest_cache")
 _MAX_SOURCES = 300
 _PLAIN = regex(r"[\w.+@,=~/ -]+")
-_DOCKERFILES = regex(r"(?:.*/)?(?:[\w.-]*\.)?[Dd]ockerfile(?:[.-][\w.-]*)?|(?:.*/)?[Cc]ontainerfile")
 
 
 def keeping_out(build: Build, patterns: Collection[str], paths: Collection[str]) -> tuple[Edit | NewFile, ...] | None:
@@ -158,7 +158,7 @@ def folded(context: Context, paths: Collection[str]) -> list[str]:
 
 def _dockerfiles(build: Build) -> list[str]:
     """The lines for the Dockerfiles right in the context."""
-    names = [entry.name for entry in build.context.tree.children("") if _DOCKERFILES.fullmatch(entry.name)]
+    names = [entry.name for entry in build.context.tree.children("") if is_dockerfile_name(entry.name)]
     is_many = len(names) > 1 and all(name.startswith("Dockerfile") for name in names)
     return ["Dockerfile*"] if is_many else names
 
@@ -217,7 +217,7 @@ def _copied_elsewhere(build: Build) -> Iterator[str]:
     """What other Dockerfiles of the context copy by name."""
     context = build.context
     for entry in context.files():
-        if _DOCKERFILES.fullmatch(entry.path) and context.root / entry.path != context.inputs.cwd / build.source.path:
+        if is_dockerfile_name(entry.name) and context.root / entry.path != context.inputs.cwd / build.source.path:
             text = context.text(entry.path)
             other = context.inputs.parsed(text, dockerfile.parse) if text is not None else None
             for instruction in other.instructions if other is not None else ():

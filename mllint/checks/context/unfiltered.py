@@ -10,13 +10,11 @@ from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.build import Build
 from mllint.image.content.ballast import find_ballast
 from mllint.image.content.stray import Stray, find_stray, is_only_dockerfiles
+from mllint.image.content.weights import WEIGHTS
 from mllint.image.context import Context
 from mllint.image.copies import Copy, relative
 from mllint.image.stage import Stage
 
-# What a service does read, however large.
-_MODELS = (".bin", ".engine", ".gguf", ".h5", ".joblib", ".keras", ".model", ".onnx", ".pb", ".pickle", ".pkl", ".plan")
-_MORE_MODELS = (".pt", ".pth", ".safetensors", ".tflite")
 _FEW = 30_000
 _HEAVY = 10_000_000
 _HUGE = 100_000_000
@@ -44,7 +42,8 @@ def _unfiltered(build: Build, copy: Copy) -> list[Finding]:
     """What is sent though no service reads it, or is large."""
     ballast, stray = list(find_ballast(build)), _unasked(build)
     files = list(build.context.files())
-    other = sum(entry.size for entry in files if not entry.path.endswith((*_MODELS, *_MORE_MODELS)))
+    # What a service does read, however large.
+    other = sum(entry.size for entry in files if not WEIGHTS.fullmatch(entry.path))
     if not ballast and not stray and other < _HEAVY:
         return []
     useless = sum(each.size for each in ballast) + sum(each.size for each in stray)

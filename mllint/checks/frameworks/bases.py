@@ -94,7 +94,7 @@ def _where(use: Use, base: Framework) -> Related:
     if base.place is not None:
         return Related(Location(*base.place), f"{base.name} is asked for here")
     root = use.stage.root
-    return Related(Location(root.build.source, root.instruction.words[0].span), "the base")
+    return Related(Location(root.build.source, root.from_word.span), "the base")
 
 
 def _is_first(use: Use) -> bool:

@@ -52,7 +52,7 @@ def _hints(stage: Stage) -> Iterator[Finding]:
     """What may be meant: a runtime for the CPU beside a framework that has the GPU, and CUDA for what says CPU."""
     if not stage.is_final or not _has_cuda(stage):
         return
-    base = Related(Location(stage.build.source, stage.root.instruction.words[0].span), "the base")
+    base = Related(Location(stage.build.source, stage.root.from_word.span), "the base")
     text, named = stage.root.base.text, _named_for_cpu(stage)
     if named is not None:
         message = f"{named} is for the CPU by its name, and starts from {text}: CUDA is in the image for nothing"
@@ -86,13 +86,12 @@ def _named_for_cpu(stage: Stage) -> str | None:
 def _runtimes(stage: Stage) -> Iterator[tuple[Use, Asked]]:
     """The requirements of onnxruntime by its plain name, where no other build of it comes, and no source asks for the
     CPU."""
-    events = [each for each in stage.log.events if isinstance(each, Distribution)]
-    if any(each.name.startswith(f"{_RUNTIME}-") for each in events) or _wants_cpu(stage) or not _runs_onnx(stage):
-        return
-    for use in uses_of(stage):
-        for each in asked(use.stage, use.install):
-            if each.name == _RUNTIME and not is_generated(each.source):
-                yield use, each
+    calls = ((use, each) for use in uses_of(stage) for each in asked(use.stage, use.install))
+    found = [(use, each) for use, each in calls if each.name == _RUNTIME and not is_generated(each.source)]
+    events = (each for each in stage.log.events if isinstance(each, Distribution))
+    has_other = found and any(each.name.startswith(f"{_RUNTIME}-") for each in events)
+    if found and not has_other and not _wants_cpu(stage) and _runs_onnx(stage):
+        yield from found
 
 
 def _runs_onnx(stage: Stage) -> bool:

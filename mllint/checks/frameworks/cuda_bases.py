@@ -110,7 +110,7 @@ def duplicate_cuda_stack(stage: Stage) -> Iterator[Finding]:
     )
     repair = f"start from {_named(stage, base.slim_tag)}, or from an image of python: the driver comes from the host"
     root = stage.root
-    place = Location(root.build.source, root.instruction.words[0].span)
+    place = Location(root.build.source, root.from_word.span)
     related = (Related(where(stage, event), f"{event.name} is installed here"),)
     yield Finding(place, message, repair, related, _slimmed(root))
 
@@ -145,5 +145,5 @@ def where(stage: Stage, event: Distribution) -> Location:
 
 def asked_at(stage: Stage, event: Distribution) -> tuple[Related, ...]:
     """The line of a file that asks for it, and the base."""
-    base = Related(Location(stage.build.source, stage.root.instruction.words[0].span), "the base")
+    base = Related(Location(stage.build.source, stage.root.from_word.span), "the base")
     return (base,) if event.place is None else (Related(Location(*event.place), "asked for here"), base)

@@ -30,7 +30,7 @@ def nvidia_driver_not_injected(stage: Stage) -> Iterator[Finding]:
             f" gives the container no GPU: {name} computes on the CPU"
         )
         repair = f"write ENV {_VISIBLE}=all {_CAPABILITIES}=compute,utility"
-        where = Location(stage.build.source, stage.instruction.words[0].span)
+        where = Location(stage.build.source, stage.from_word.span)
         related = (Related(Location(service.source, service.runtime.span), "the runtime"),)
         edit = line_below(stage.instruction, f"ENV {_VISIBLE}=all {_CAPABILITIES}=compute,utility")
         yield Finding(where, message, repair, related, Fix("safe", f"set {_VISIBLE}", (edit,)))

@@ -34,7 +34,7 @@ def jit_needs_compiler(stage: Stage) -> Iterator[Finding]:
 
 def _place(stage: Stage, found: Compiler) -> tuple[Location, tuple[Related, ...]]:
     root = stage.root
-    base = Location(root.build.source, root.instruction.words[0].span)
+    base = Location(root.build.source, root.from_word.span)
     if found.event is not None:
         return where(stage, found.event), asked_at(stage, found.event)
     assert found.place is not None, "what is no distribution is a call"

@@ -20,7 +20,6 @@ _COMPILERS = regex(
     r"|cmake|ninja-build|nvidia-cuda-toolkit|cuda-(?:toolkit|nvcc|compiler)-\d+-\d+"
 )
 _OPENMP = "libgomp1"
-_MANAGERS = frozenset({"apt", "apk", "dnf", "zypper"})
 _REMOVES = frozenset({"purge", "remove", "autoremove", "del", "erase", "autopurge"})
 
 
@@ -66,7 +65,7 @@ def _name(word: Word) -> str:
 
 
 def _compilers(install: Install) -> list[Word]:
-    if install.manager.name not in _MANAGERS or not install.is_certain:
+    if install.manager.language or not install.is_certain:
         return []
     return [word for word in install.operands if _COMPILERS.fullmatch(word.value.partition("=")[0])]
 

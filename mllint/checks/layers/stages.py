@@ -23,7 +23,7 @@ def unused_stage(build: Build) -> Iterator[Finding]:
     for stage in build.stages[:-1]:
         if stage.index in used or stage.is_final or not _is_for_others(stage):
             continue
-        what = f"stage {stage.name}" if stage.name else f"FROM {stage.instruction.words[0].text}"
+        what = f"stage {stage.name}" if stage.name else f"FROM {stage.from_word.text}"
         message = f"nothing uses {what}: the image has none of what it makes"
         repair = "copy from it (COPY --from=...), or remove it"
         # A stage that only names a folder makes nothing that anybody could miss.

@@ -23,7 +23,7 @@ _VARIABLE = regex(r"\$\w+|\$\{\w+\}")
 def is_link(stage: Stage) -> bool:
     """Whether a stage stands on an image that an argument puts together from others, as those of a chain do, all of
     which are built anew together."""
-    written = stage.root.instruction.words[0].text
+    written = stage.root.from_word.text
     if _VARIABLE.fullmatch(written) is None:
         return False
     return any("$" in each.location.source.slice(each.location.span) for each in defaults(stage.root, written))

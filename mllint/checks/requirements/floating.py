@@ -41,33 +41,34 @@ _ADVISORY = regex(r"\b(?:CVEs?|GHSA|vulnerab\w+|advisor\w+)\b", re.IGNORECASE)
 def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
     """A line of a requirements file that takes whatever release is the newest."""
     uses = of_image(requirements)
-    fix, is_aside = line_fix(requirements, uses), is_file_aside(requirements, uses)
+    is_library, minors = is_of_library(requirements), minors_of(uses)
+    fix, is_aside = line_fix(uses, is_library), is_file_aside(requirements, uses)
     for line in open_lines(requirements):
-        is_mild = _is_tool(line) or line.has_upper_bound or is_frozen(line, uses)
+        is_mild = _is_tool(line) or line.has_upper_bound or is_frozen(line, minors)
         is_hint = is_aside or is_mild
         yield Finding(
             place_of_line(requirements, line),
             floating_message([line]),
-            line_repair(requirements, line),
+            line_repair(line, is_library),
             fix=fix,
             severity=Severity.INFO if is_hint else None,
             is_strict=is_hint,
         )
 
 
-def line_repair(requirements: Requirements, line: Requirement) -> str:
-    """How to settle the release of a line."""
+def line_repair(line: Requirement, is_library: bool) -> str:
+    """How to settle the release of a line, where others install the project or not."""
     pin = f"{with_extras(line)}==<version>"
-    if is_of_library(requirements):
+    if is_library:
         return (
             f"install with -c and a file of the tested releases ({pin}): a pin here binds all who install the project"
         )
     return f"pin the tested release: {pin}"
 
 
-def line_fix(requirements: Requirements, uses: Sequence[Use]) -> Fix | None:
+def line_fix(uses: Sequence[Use], is_library: bool) -> Fix | None:
     """The pins of all open lines of a file; None where they would bind others."""
-    return None if is_of_library(requirements) else pinned_file(uses)
+    return None if is_library else pinned_file(uses)
 
 
 def is_file_aside(requirements: Requirements, uses: Sequence[Use]) -> bool:
@@ -120,10 +121,14 @@ def _floats(line: Requirement, place: Settled, minor: str | None) -> bool:
     return line.marker is None or is_for_linux(line.marker)
 
 
-def is_frozen(line: Requirement, uses: Sequence[Use]) -> bool:
+def minors_of(uses: Sequence[Use]) -> list[str | None]:
+    """The Pythons that a file is installed for; None for one that is not known."""
+    return [_minor(use.stage, use.install) for use in uses]
+
+
+def is_frozen(line: Requirement, minors: Sequence[str | None]) -> bool:
     """Whether the newest release of a distribution is for no Python that a file is installed for: another one comes
     with a newer Python alone."""
-    minors = [_minor(use.stage, use.install) for use in uses]
     return bool(minors) and not any(_goes_on(line, minor) for minor in minors)
 
 
@@ -134,8 +139,8 @@ def _goes_on(line: Requirement, minor: str | None) -> bool:
 
 def _has_no_next(name: str) -> bool:
     """Whether no release of a distribution is to come, or none of use: the matter of other rules."""
-    stubs = (row["name"] for row in facts.rows("import_names") if row["effect"] in ("refuses", "absent"))
-    return bool(facts.by("ended_packages", "name").get(name)) or name in stubs
+    stubs = facts.by("import_names", "name").get(name, ())
+    return name in facts.by("ended_packages", "name") or any(row["effect"] in ("refuses", "absent") for row in stubs)
 
 
 def floating_message(floating: Sequence[Requirement]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.checks.requirements.calls import of_image
+from mllint.checks.requirements.calls import is_of_library, of_image
 from mllint.checks.requirements.floating import (
     floating_message,
     installs_of,
@@ -14,6 +14,7 @@ from mllint.checks.requirements.floating import (
     is_open_framework,
     line_fix,
     line_repair,
+    minors_of,
     open_call,
     open_frameworks,
     open_lines,
@@ -50,13 +51,13 @@ def unpinned_ml_framework(subject: Stage | Requirements) -> Iterator[Finding]:
 def _in_file(requirements: Requirements) -> Iterator[Finding]:
     uses = of_image(requirements)
     places = [(use.stage, use.install) for use in uses]
-    fix = line_fix(requirements, uses)
-    is_aside = is_file_aside(requirements, uses)
+    is_library, minors = is_of_library(requirements), minors_of(uses)
+    fix, is_aside = line_fix(uses, is_library), is_file_aside(requirements, uses)
     for line in open_lines(requirements):
         if is_open_framework(None, line):
             message = f"{floating_message([line])}{_turn([line], places)}"
-            where, is_strict = place_of_line(requirements, line), is_aside or is_frozen(line, uses)
-            yield Finding(where, message, line_repair(requirements, line), fix=fix, is_strict=is_strict)
+            where, is_strict = place_of_line(requirements, line), is_aside or is_frozen(line, minors)
+            yield Finding(where, message, line_repair(line, is_library), fix=fix, is_strict=is_strict)
 
 
 def _turn(floating: Iterable[Requirement], places: Sequence[tuple[Stage, Install]]) -> str:

@@ -42,7 +42,7 @@ def hard_coded_site_packages(stage: Stage) -> Iterator[Finding]:
 def _may_be_chosen(stage: Stage) -> bool:
     """Whether an argument of the build may name this stage as the one that the image is made from."""
     return stage.name is not None and any(
-        each.base.kind == "stage" and "$" in each.instruction.words[0].text for each in stage.build.needed
+        each.base.kind == "stage" and "$" in each.from_word.text for each in stage.build.needed
     )
 
 

@@ -83,7 +83,7 @@ def same_python(stage: Stage, copy: Copy) -> Fix | None:
     old, new = _VERSION.fullmatch(mine.tag or ""), _VERSION.fullmatch(other.tag or "")
     if old is None or new is None or old["version"] == new["version"]:
         return None
-    word = stage.instruction.words[0]
+    word = stage.from_word
     at = word.text.rfind(f":{old['version']}")
     written = stage.build.source.slice(word.span)
     wanted = mine._replace(tag=re.sub(r"^[0-9.]+", new["version"], mine.tag or ""))

@@ -21,7 +21,8 @@ _LONGEST = 40
 
 def hidden(stage: Stage, step: Step) -> Iterator[Finding]:
     """What hides the failure of other commands than installs."""
-    text = shell_text(step.instruction) if step.has_posix_shell and step.trigger is None else None
+    is_written = step.instruction.keyword == "RUN" and step.has_posix_shell and step.trigger is None
+    text = shell_text(step.instruction) if is_written else None
     if text is None:
         return
     body = shell.parse(text).body

@@ -9,6 +9,7 @@ from mllint.image.context import Tree
 from mllint.image.names import known_image
 from mllint.patterns import regex
 from mllint.sources import reference
+from mllint.sources.file_names import is_dockerfile_name
 from mllint.sources.reference import Reference
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _BASE = regex(r"base(?:[-_.].*)?|(?:.*[-_])?base[-_]images?", re.IGNORECASE)
 _BASE_FILE = regex(
     r"(?:dockerfile|containerfile)[-_.](?:.*[-_.])?base(?:[-_.].*)?|(?:.*[-_.])?base[-_.]dockerfile", re.IGNORECASE
 )
-_DOCKERFILE = regex(r"(?:Docker|Container)file.*|.*\.(?:[Dd]ocker|[Cc]ontainer)file")
 _FROM = regex(r"(?mi)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(?:\$\{?\w+\}?/)?([^\s$]+)")
 _SHORTEST = 3
 _FOLDERS = 2
@@ -57,5 +57,5 @@ def _beside(folder: Path, stage: Stage) -> Iterator[Path]:
     for entry in tree.children(""):
         if entry.is_folder and entry.name != folder.name:
             for each in tree.children(entry.path):
-                if not each.is_folder and _DOCKERFILE.fullmatch(each.name):
+                if not each.is_folder and is_dockerfile_name(each.name):
                     yield folder.parent / each.path

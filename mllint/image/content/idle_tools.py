@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _FOR_PEOPLE = frozenset(
     "emacs emacs-nox htop joe mc nano ncdu neovim screen tmux tree vim vim-enhanced vim-nox vim-tiny".split()
 )
-_MANAGERS = frozenset({"apt", "apk", "dnf", "zypper"})
 # Where people log in, or that is made for them to work in, and what an editor of notebooks saves by itself.
 _WORKPLACE = regex(
     r"(?i)ipynb_checkpoints|(?<![\w-])(?:fish|zsh)(?![\w-])|jupyter|notebook|openssh-server|sshd\b|code-server|devcontainer|slurm|\bEDITOR\b|GIT_EDITOR"
@@ -56,7 +55,7 @@ def _is_workplace(final: Stage) -> bool:
 def _installed(stage: Stage) -> Iterator[Idle]:
     for step in stage.steps:
         for install in step.installs:
-            if install.manager.name not in _MANAGERS or not install.is_certain or step.trigger is not None:
+            if install.manager.language or not install.is_certain or step.trigger is not None:
                 continue
             for word in install.operands:
                 name = word.value.partition("=")[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.patterns import regex
+from mllint.sources.file_names import is_dockerfile_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ _COMPOSE = regex(r"(?:docker-)?compose(?:[.\w-]*)\.ya?ml")
 _TEST_FILE = regex(r"test_\w+\.py|\w+_test\.py|conftest\.py")
 # A build that runs tests, or hands the image to those who do.
 _RUNS_TESTS = regex(r"(?i)\b(?:pytest|unittest|tox|nox)\b|(?:^|[\s/._\"'-])tests?(?:[\s/._\"'-]|$)")
-_DOCKERFILES = regex(r"(?i)(?:[\w.-]*\.)?(?:docker|container)file(?:[.-][\w.-]*)?")
 
 
 class Stray(NamedTuple):
@@ -52,7 +52,7 @@ def _dockerfiles(build: Build) -> Iterator[str]:
     """The texts of a Dockerfile and of its neighbours, which the same ignore file would hold for."""
     yield build.source.text
     for entry in build.context.tree.children(""):
-        text = build.context.text(entry.path) if _DOCKERFILES.fullmatch(entry.name) else None
+        text = build.context.text(entry.path) if is_dockerfile_name(entry.name) else None
         if text is not None:
             yield text.text
 
@@ -63,4 +63,4 @@ def _holds_tests(context: Context, folder: Entry) -> bool:
 
 def is_only_dockerfiles(context: Context) -> bool:
     """Whether nothing else lies there, so that builds get their files from elsewhere."""
-    return all(_DOCKERFILES.fullmatch(each.name) for each in context.files())
+    return all(is_dockerfile_name(each.name) for each in context.files())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mllint.patterns import regex
@@ -23,10 +24,15 @@ _REMOTE = regex(r"(?m)^\s*url\s*=\s*(\S+)")
 def is_own(build: Build, place: str) -> bool:
     """Whether a repository (host and path) has the name of the project of a build: that of its `pyproject.toml` or
     `setup.py`, of a label of the image, or of a remote of the git repository around the build context."""
-    return normalised(_last(place)) in {normalised(_last(name)) for name in _names(build)}
+    return normalised(_last(place)) in _names(build)
 
 
-def _names(build: Build) -> Iterator[str]:
+@lru_cache(maxsize=4)
+def _names(build: Build) -> frozenset[str]:
+    return frozenset(normalised(_last(name)) for name in _written_names(build))
+
+
+def _written_names(build: Build) -> Iterator[str]:
     context = build.context
     if (source := context.text("pyproject.toml")) is not None:
         project = context.inputs.parsed(source, pyproject.parse)

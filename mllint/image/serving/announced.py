@@ -91,7 +91,12 @@ def _importing(stage: Stage, process: Process) -> Announced | None:
 
 def is_for_kubernetes(stage: Stage) -> bool:
     """Whether the path of the Dockerfile says that Kubernetes runs the image."""
-    return _KUBERNETES.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:])) is not None
+    return _KUBERNETES.search("/".join(_path(stage))) is not None
+
+
+def _path(stage: Stage) -> list[str]:
+    """The name of the Dockerfile and of the folders right above it: what lies further up is where somebody keeps it."""
+    return stage.build.source.path.rsplit("/", 6)[-6:]
 
 
 def has_probe_beside(stage: Stage) -> bool:
@@ -109,19 +114,17 @@ def has_probe_beside(stage: Stage) -> bool:
 def is_stand_in(stage: Stage) -> bool:
     """Whether the folder of the Dockerfile says that its server stands in for another one, or that a chart of Helm runs
     it, which has probes of its own."""
-    return _STAND_IN.search("/".join(stage.build.source.path.rsplit("/", 6)[-6:-1])) is not None
+    return _STAND_IN.search("/".join(_path(stage)[:-1])) is not None
 
 
 def is_out_of_use(stage: Stage) -> bool:
     """Whether the folder of the Dockerfile says that the image is there for tests, or for those who have it already, or
     its names say that it is for those who work on it."""
-    parts = stage.build.source.path.rsplit("/", 6)[-6:]
-    return _ASIDE_OF_USE.search("/".join(parts[:-1])) is not None or _is_for_own_use(stage)
+    return _ASIDE_OF_USE.search("/".join(_path(stage)[:-1])) is not None or _is_for_own_use(stage)
 
 
 def _is_for_own_use(stage: Stage) -> bool:
-    names = [*stage.build.source.path.rsplit("/", 6)[-6:], stage.name or ""]
-    return _OWN_USE.search("/".join(names)) is not None
+    return _OWN_USE.search("/".join([*_path(stage), stage.name or ""])) is not None
 
 
 def is_to_build_from(stage: Stage, process: Process) -> bool:

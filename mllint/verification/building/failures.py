@@ -89,7 +89,7 @@ def _of_the_environment(failure: Failure, staged: Staged) -> str | None:
 
 def _expanded(image: str, variant: Variant) -> str:
     """The image of a FROM, which the classic builder repeats as it is written."""
-    written = (stage for stage in variant.build.stages if stage.instruction.words[0].text == image)
+    written = (stage for stage in variant.build.stages if stage.from_word.text == image)
     return next((stage.base.text for stage in written), image)
 
 
