@@ -256,6 +256,7 @@ def test_reset_is_as_if_not_given():
         ("services: {web: {image: [a]}}", (1, 25), '"image" must be a string, not a list'),
         ("services: {web: {build: [a]}}", (1, 25), '"build" must be a string or table, not a list'),
         ("services: {web: {env_file: [[a]]}}", (1, 29), '"env_file" must be a list of strings, not a list'),
+        ("services: {web: {volumes: [~]}}", (1, 28), '"volumes" must be a list of strings or tables, not a null'),
         ("services: {web: {<<: 1}}", (1, 22), '"<<" takes a table or a list of tables'),
         ("services: {[a]: {}}", (1, 12), "a key must be a string, not a list"),
         ("[" * 50_000, (1, 101), "nested more than 100 levels deep"),
@@ -266,6 +267,11 @@ def test_problems_have_places(text, place, message):
     source, compose = read(text)
     first = compose.problems[0]
     assert (source.position(first.span.start), first.message) == (place, message)
+
+
+def test_an_empty_volume_is_one_of_no_place():
+    _, compose = read('services: {web: {volumes: [""]}}')
+    assert [(each.source, each.target) for each in compose.services[0].volumes] == [("", "")]
 
 
 def test_sound_parts_survive_a_problem():

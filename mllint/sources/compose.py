@@ -274,8 +274,15 @@ class _Reader:
         return tuple(values)
 
     def listed(self, table: Node, name: str) -> tuple[Node, ...]:
+        """The items of a list, scalars and tables."""
         node = self.option(table, name, "list")
-        return node.items if node else ()
+        items = []
+        for item in node.items if node else ():
+            if item.kind in ("list", "null"):
+                self.misplaced(item, name, "a list of strings or tables")
+            else:
+                items.append(item)
+        return tuple(items)
 
     def command(self, table: Node, name: str) -> Command | None:
         node = self.option(table, name, "scalar", "list")
@@ -392,7 +399,7 @@ def _port(node: Node) -> Port:
 
 def _volume(node: Node) -> Volume:
     """The short form `[source:]target[:options]`."""
-    source, target, options = (*_BETWEEN_COLONS.findall(node.text), "", "")[:3]
+    source, target, options = (*_BETWEEN_COLONS.findall(node.text), "", "", "")[:3]
     if not target:
         return Volume(node.span, "", source, "volume")
     kind = "" if source.startswith("$") else "bind" if _HOST_PATH.match(source) else "volume"
