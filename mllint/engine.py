@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from mllint import catalogue, checks, suppressions
 from mllint.contexts import name_below
-from mllint.findings import Edit, Finding, Report, Undecided
+from mllint.findings import Edit, Finding, Related, Report, Series, Undecided
 from mllint.image.build import Build
 from mllint.image.stage import Stage
 from mllint.sources.generated import is_generated, made_from
+from mllint.wording import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # The families that speak of every image, whatever its operating system.
 _ANY_SYSTEM = frozenset({"base_image", "labels", "syntax"})
+_NAMED = 3
+"""How many of a series a message names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +183,7 @@ class _Run:
         loud = _without_superseded([finding for finding in found if file.shows(finding)])
         kept = [finding for finding in loud if id(finding) not in hidden]
         self.hushed += len(loud) - len(kept)
-        self.findings += kept
+        self.findings += _told_once(kept)
         if suppressions.UNUSED in file.rules:
             unused = self._checked(file, [Comments(tuple(comments), file.rules)])
             about = [each for each in comments if any(selector.is_about_comments for selector in each.selectors)]
@@ -214,6 +217,26 @@ def _order(finding: Finding) -> tuple[str, int, int, str, str]:
     line, column = finding.location.start
     assert finding.rule is not None
     return finding.location.path, line, column, finding.rule.id, finding.message
+
+
+def _told_once(found: list[Finding]) -> Iterator[Finding]:
+    """The findings of a file, with one in the place of each series, where the first of it is."""
+    groups: dict[object, list[tuple[Finding, Series]]] = {}
+    for finding in found:
+        if finding.series is None:
+            yield finding
+        else:
+            alike = (finding.rule, finding.severity, finding.is_strict, finding.series.message)
+            groups.setdefault(alike, []).append((finding, finding.series))
+    for group in groups.values():
+        first, series = group[0]
+        if len(group) == 1:
+            yield first
+            continue
+        subjects = enumerated([each.subject for _, each in group], _NAMED)
+        outcomes = "".join(dict.fromkeys(each.outcome for _, each in group))
+        related = tuple(Related(each.location, "and here") for each, _ in group[1:])
+        yield first._replace(message=f"{subjects} {series.message}{outcomes}", repair=series.repair, related=related)
 
 
 def _without_superseded(found: list[Finding]) -> list[Finding]:

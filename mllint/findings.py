@@ -87,6 +87,19 @@ class Fix(NamedTuple):
     edits: tuple[Edit | NewFile, ...]
 
 
+class Series(NamedTuple):
+    """What makes one finding of several in a file: those of the same rule and severity that say the same."""
+
+    subject: str
+    """What this one is about, as the sentence about all of them begins."""
+    message: str
+    """How that sentence goes on."""
+    repair: str
+    """What to do about all, where this is the first."""
+    outcome: str = ""
+    """What is to be added about this one."""
+
+
 class Finding(NamedTuple):
     """One fault. A check gives place, message (the thing and the consequence, standing alone in a log) and `repair`
     (what to write instead); the engine adds the rule and settles the severity."""
@@ -101,6 +114,8 @@ class Finding(NamedTuple):
     rule: Rule | None = None
     is_strict: bool = False
     """Whether the case is one for the presets from `strict` on, though the rule belongs to the default one."""
+    series: Series | None = None
+    """Given where a file may have the fault line by line: what no comment hides of it is then told once."""
 
 
 class InputError(NamedTuple):

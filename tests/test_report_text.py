@@ -61,6 +61,15 @@ def test_finding_with_frame_repair_fix_and_related_places():
     )
 
 
+def test_several_places_that_say_the_same_are_one_line():
+    source = Source("requirements.txt", "a\nb\n\nc\nd\ne\n# f\ng\n")
+    places = [Location(source, Span(at, at + 1)) for at in (2, 5, 7, 9, 15)]
+    related = tuple(Related(place, "and here") for place in places)
+    finding = Finding(Location(source, Span(0, 1)), "a fault", related=related, rule=FAULT)
+    shown = rendered(Report((finding,), files=("requirements.txt",)))
+    assert shown.splitlines()[3] == "  --> requirements.txt lines 2, 4 to 6 and 8: and here"
+
+
 def test_quiet_leaves_one_line_a_finding_and_the_unread_inputs():
     assert rendered(sample.REPORT, quiet=True) == (
         "Dockerfile:3:1 warning ML401 pip leaves its cache in the layer [pip-cache-kept]\n"

@@ -28,6 +28,21 @@ def found(report: Report) -> list[str]:
     return [f"{each.location.start[0]} {each.rule.id}" for each in report.findings if each.rule]
 
 
+def test_what_comments_leave_of_the_lines_of_a_file_is_told_once(report):
+    text = "flask\nhttpx>=0.2\nrich  # mllint: ignore[ML601] a tool\nclick\njinja2\nboto3==1.35.0\nuvicorn\n"
+    ended = report("ML601", requirements_txt=text)
+    assert said(ended) == [
+        (
+            "requirements.txt",
+            1,
+            1,
+            "flask, httpx>=0.2, click and 2 more are not pinned: the next build may install other releases",
+        )
+    ]
+    assert [each.location.start[0] for each in ended.findings[0].related] == [2, 4, 5, 7]
+    assert ended.suppressed == 1
+
+
 def said(report: Report) -> list[tuple[str, int, int, str]]:
     return [(each.location.path, *each.location.start, each.message) for each in report.findings]
 
@@ -61,7 +76,7 @@ def test_ours_reach_an_instruction_or_the_file(report, text, left):
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("torch\nnumpy\n", ["1 ML601", "2 ML601"]),
+        ("torch\nnumpy\n", ["1 ML601"]),
         ("torch  # mllint: ignore[ML601] why\nnumpy\n", ["2 ML601"]),
         ("torch  # noqa # mllint: ignore[ML601]\nnumpy\n", ["2 ML601"]),
         ("# mllint: ignore[ML601]\n# more\n\ntorch\nnumpy\n", ["5 ML601"]),

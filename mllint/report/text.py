@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from mllint.report.frame import frame
 from mllint.report.shown import settled, shown, visible
 from mllint.report.summary import count, repairs, sentence
+from mllint.wording import enumerated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mllint.findings import Finding, InputError, Location, Report, Undecided
     from mllint.report.frame import Frame
+    from mllint.sources.text import Source
 
 _BOLD, _DIM = "1", "2"
 _COLORS = {"error": "1;31", "warning": "1;33", "info": "1;36", "style": "1;35"}
@@ -68,21 +70,28 @@ class _Painter:
 
     def block(self, finding: Finding) -> str:
         """The headline with everything that belongs to it below."""
-        places = [finding.location, *(related.location for related in finding.related)]
-        gutter = max(len(str(place.start[0])) for place in places)
-        frames = [self._frame(place, gutter) for place in places]
+        groups: dict[tuple[Source, str], list[Location]] = {}
+        for related in finding.related:
+            groups.setdefault((related.location.source, related.message), []).append(related.location)
+        drawn = [finding.location, *(places[0] for places in groups.values() if len(places) == 1)]
+        gutter = max(len(str(place.start[0])) for place in drawn)
         severity = settled(finding)[1]
-        lines = [self.headline(finding), *self._drawn(frames[0], gutter, "^", _COLORS[severity.value])]
+        frame = self._frame(finding.location, gutter)
+        lines = [self.headline(finding), *self._drawn(frame, gutter, "^", _COLORS[severity.value])]
         margin = " " * gutter
         if finding.repair:
             lines += self._advice(margin, "help", finding.repair)
         if finding.fix:
             lines += self._advice(margin, f"{finding.fix.applicability} fix", finding.fix.title)
-        for related, drawn in zip(finding.related, frames[1:], strict=True):
-            path, (line, column) = visible(related.location.path), related.location.start
-            lines.append(f"{margin} {self._paint(_DIM, '-->')} {path}:{line}:{column} {shown(related.message)}")
-            if (related.location.source, line) != (finding.location.source, finding.location.start[0]):
-                lines += self._drawn(drawn, gutter, "-", _DIM)
+        for (source, message), places in groups.items():
+            start = f"{margin} {self._paint(_DIM, '-->')} {visible(source.path)}"
+            if len(places) > 1:
+                lines.append(f"{start} {_lines(places)}: {shown(message)}")
+                continue
+            line, column = places[0].start
+            lines.append(f"{start}:{line}:{column} {shown(message)}")
+            if (source, line) != (finding.location.source, finding.location.start[0]):
+                lines += self._drawn(self._frame(places[0], gutter), gutter, "-", _DIM)
         return "\n".join(lines)
 
     def unread(self, error: InputError) -> str:
@@ -124,6 +133,21 @@ class _Painter:
 
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
+
+
+def _lines(places: Sequence[Location]) -> str:
+    """`line 4`, `lines 4, 6 to 9 and 12`."""
+    lines = sorted({place.start[0] for place in places})
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    parts = []
+    for run in runs:
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [*map(str, run)]
+    return f"line{'s' if len(lines) > 1 else ''} {enumerated(parts)}"
 
 
 def _statistics(report: Report) -> list[str]:

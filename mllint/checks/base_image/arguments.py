@@ -14,6 +14,7 @@ from mllint.patterns import regex
 from mllint.sources import reference
 from mllint.sources.reference import Reference
 from mllint.sources.words import Word
+from mllint.wording import enumerated
 
 _VARIABLE = regex(r"\$\{?(\w+)")
 # What a chain of builds fills in, or a script that knows which images there are.
@@ -60,7 +61,7 @@ def _unnamed(stage: Stage, word: Word, missing: list[str], declared: dict[str, W
     why = f"{verb} no default" if is_declared else undeclared
     given = " ".join(f"--build-arg {each}=..." for each in missing)
     outcome = f"docker build fails without {given}" if is_declared else "docker build fails"
-    message = f"{word.text} names no image, as {_listed(missing)} {why}: {outcome}"
+    message = f"{word.text} names no image, as {enumerated(missing)} {why}: {outcome}"
     wanted = " and ".join(f"ARG {each}=..." for each in missing)
     repair = f"write above the first FROM what a plain build is to use: {wanted}"
     if all(each in declared for each in missing):
@@ -111,10 +112,6 @@ def _needed(text: str, values: dict[str, Value], missing: list[str], escape: str
         if not isinstance(name, Unknown) and isinstance(reference.parse(name), Reference):
             found.remove(each)
     return found or missing
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _missing(text: str, values: dict[str, Value], declared: dict[str, Word]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources import reference as references
 from mllint.sources.reference import Reference
+from mllint.wording import enumerated
 
 _FULL = regex(r"(?P<version>3(?:\.\d+){0,2})(?:-(?P<suite>stretch|buster|bullseye|bookworm|trixie))?")
 _WORD = regex(r"(?<![\w./-])[a-z][\w+-]*")
@@ -43,8 +44,8 @@ def full_python_image(stage: Stage) -> Iterator[Finding]:
     )
     repair = f"start from {smaller}"
     if missing:
-        message = f"{message}, and {_listed(missing)} can be installed alone"
-        repair = f"{repair}, and install {_listed(missing)} there"
+        message = f"{message}, and {enumerated(missing[:_MOST])} can be installed alone"
+        repair = f"{repair}, and install {enumerated(missing[:_MOST])} there"
     fix = None if missing or found.may_run else _smaller(root, smaller)
     word = root.from_word
     related = tuple(defaults(root, word.text))
@@ -110,8 +111,3 @@ def _libraries(stage: Stage) -> Iterator[str]:
         packages = row.get("packages", "").split()
         if row["name"] in names and packages and there.isdisjoint(packages):
             yield packages[0]
-
-
-def _listed(names: list[str]) -> str:
-    shown = names[:_MOST]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -15,6 +15,7 @@ from mllint.image.values import Unknown
 from mllint.patterns import regex
 from mllint.sources.text import Span
 from mllint.sources.words import Word
+from mllint.wording import enumerated
 
 _CONST = regex(r"linux/[a-z0-9]+(?:/v\d)?")
 _PROCESSOR = regex(r"amd64|x86_64|x86-64|linux-x64|linux64|aarch64|arm64")
@@ -78,7 +79,7 @@ def _of_repository(stage: Stage) -> Iterator[Finding]:
     repair = f"write {name}, which is there for every processor, and give the platform with docker build --platform"
     lines = [str(source.position(each.span.start)[0]) for _, each in tied]
     if len(lines) > 1:
-        repair += f", in lines {', '.join(lines[:-1])} and {lines[-1]}"
+        repair += f", in lines {enumerated(lines)}"
     edits = tuple(replace(source, each.span, _ONE_PROCESSOR.sub("", each.text)) for _, each in tied)
     fix = Fix("unsafe", "take the image that is there for every processor", edits)
     yield Finding(Location(source, word.span), message, repair, fix=fix, is_strict=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
 from mllint.checks.context.copy_fixes import renamed
-from mllint.checks.context.ignore_fixes import keeping_out, listed
+from mllint.checks.context.ignore_fixes import keeping_out
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.build import Build
@@ -13,6 +13,7 @@ from mllint.image.content.missing import fits_context, is_expected, is_plain, lo
 from mllint.image.context import Context
 from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.stage import Stage, Step
+from mllint.wording import enumerated
 
 MANY = 1_000_000
 """The bytes of what no service reads from which on they are a burden."""
@@ -78,7 +79,7 @@ def _useless(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> Finding:
     lines = dict.fromkeys(each.pattern for each in ballast)
     repair = f"add to .dockerignore the lines {' '.join(lines)}"
     edits = keeping_out(build, lines, [each.entry.path for each in ballast])
-    fix = Fix("unsafe", f"keep {listed(list(lines))} out of the build", edits) if edits is not None else None
+    fix = Fix("unsafe", f"keep {enumerated(list(lines), 3)} out of the build", edits) if edits is not None else None
     # A few notebooks are no burden; an environment or a history is, whatever it weighs.
     is_light = sum(each.size for each in ballast) < MANY and not any(each.what in TELLING for each in ballast)
     severity = Severity.INFO if is_light else None

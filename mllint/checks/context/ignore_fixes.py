@@ -4,7 +4,7 @@ Whoever finds a context without an ignore file makes the same one: the names tha
 has beside them that nothing reads.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 
 from mllint import facts
@@ -72,11 +72,6 @@ def let_in(build: Build, found: Exclusion) -> Fix | None:
 def _is_secret(path: str) -> bool:
     """Whether a path is that of a file which may well be kept out for what it holds."""
     return any(fnmatchcase(f"/{path}", f"*/{row['file']}") for row in facts.rows("credential_files"))
-
-
-def listed(patterns: Sequence[str]) -> str:
-    """Some of the patterns, as the title of a fix names them."""
-    return ", ".join(patterns[:3]) + (f" and {len(patterns) - 3} more" if len(patterns) > 3 else "")
 
 
 def counting_file(context: Context) -> Source | None:

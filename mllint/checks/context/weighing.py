@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
-from mllint.checks.context.ignore_fixes import folded, keeping_out, listed
+from mllint.checks.context.ignore_fixes import folded, keeping_out
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Fix, Location
 from mllint.image.content.training import Unread, unread
 from mllint.image.copies import Copy
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 _HEAVY = 10_000_000
 _SHOWN = 3
@@ -32,14 +33,14 @@ def large_files_in_context(stage: Stage) -> Iterator[Finding]:
 
 def _large(stage: Stage, copy: Copy, found: Sequence[Unread]) -> Finding:
     total = size(sum(each.entry.size for each in found))
-    shown = ", ".join(f"{each.entry.path} ({each.what}, {size(each.entry.size)})" for each in found[:_SHOWN])
-    rest = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    named = [f"{each.entry.path} ({each.what}, {size(each.entry.size)})" for each in found]
     final = stage.build.final
     is_service = final is not None and final.server is not None
     unread = "that inference does not read" if is_service else "of which no source speaks"
-    message = f"{copy.written} brings {total} into the image {unread}: {shown}{rest}"
+    message = f"{copy.written} brings {total} into the image {unread}: {enumerated(named, _SHOWN)}"
     lines = " ".join(each.entry.path for each in found[:_SHOWN])
-    repair = f"add to .dockerignore the lines {lines}{', and those for the rest' if rest else ''}"
+    rest = ", and those for the rest" if len(found) > _SHOWN else ""
+    repair = f"add to .dockerignore the lines {lines}{rest}"
     fix = _kept_out(stage, found) if is_service else None
     where = Location(stage.build.source, copy.step.instruction.span)
     return Finding(where, message, repair, fix=fix, is_strict=not is_service)
@@ -49,4 +50,4 @@ def _kept_out(stage: Stage, found: Sequence[Unread]) -> Fix | None:
     paths = [each.entry.path for each in found]
     patterns = folded(stage.build.context, paths)
     edits = keeping_out(stage.build, patterns, paths) if len(patterns) <= _MAX_LINES else None
-    return Fix("unsafe", f"keep {listed(patterns)} out of the build", edits) if edits is not None else None
+    return Fix("unsafe", f"keep {enumerated(patterns, 3)} out of the build", edits) if edits is not None else None

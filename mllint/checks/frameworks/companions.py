@@ -15,6 +15,7 @@ from mllint.image.installing.indexed import Asked
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 from mllint.sources.text import Span
+from mllint.wording import enumerated
 
 
 @check("ML703")
@@ -62,7 +63,7 @@ def _odd(odd: Agreed, where: Location, wanted: Sequence[Asked], tool: str) -> Fi
     """One finding for a torch that no companion is made for, while they agree on another one."""
     assert odd.torch.version is not None, "only a pin stands alone against others"
     listed = [f"{each.companion.name} {each.release}" for each in odd.found]
-    require = f"{', '.join(listed[:-1])} and {listed[-1]} require" if listed[1:] else f"{listed[0]} requires"
+    require = f"{enumerated(listed)} {'require' if listed[1:] else 'requires'}"
     message = (
         f"torch {odd.torch.version} is asked for, while {require} torch {odd.release}: {tool} finds no releases that"
         " fit and the build fails"

@@ -12,6 +12,7 @@ from mllint.image.installing.indexed import tool
 from mllint.image.installing.pins import preinstalled
 from mllint.image.installing.with_torch import Built, WithoutTorch
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 _IN_DEVEL = "build it in a stage from an image of nvidia/cuda in the flavour devel, and copy the environment from there"
 
@@ -47,8 +48,7 @@ def _without_torch(use: Use, each: Built, found: WithoutTorch) -> Finding:
     message = f"{each.name} {whence}, and its setup.py imports torch {lack}: {fails}"
     repair = "build it with --no-build-isolation"
     if found.missing:
-        before = " and ".join(filter(None, [", ".join(found.missing[:-1]), found.missing[-1]]))
-        repair = f"install {before} in a call before this one, and {repair}"
+        repair = f"install {enumerated(found.missing)} in a call before this one, and {repair}"
     if each.name in preinstalled(use.stage):
         repair = f"leave it out, as {use.stage.root.base.text} has {each.name}, or {repair}"
     if each.is_for_cuda and with_cuda.lacks_nvcc(use.stage, use.install):

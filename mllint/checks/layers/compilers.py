@@ -14,6 +14,7 @@ from mllint.image.stage import Stage, Step
 from mllint.patterns import regex
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Source, Span
+from mllint.wording import enumerated
 
 _COMPILERS = regex(
     r"build-essential|build-base|base-devel|(?:gcc|g\+\+|clang|gfortran)(?:-[\d.]+)?|gcc-c\+\+|gcc-toolset-\d+|cargo|rustc"
@@ -86,9 +87,8 @@ def _removes(stage: Stage, step: Step, install: Install, word: Word) -> bool:
 def _left(stage: Stage, found: Compiling, left: list[tuple[Install, Word]]) -> Finding:
     words = [word for _, word in left]
     unique = list(dict.fromkeys(map(_name, words)))
-    names = unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"
     verb = "stay" if len(unique) > 1 else "stays"
-    message = f"{names} {verb} in the image: build tools that nothing is known to use once it is built"
+    message = f"{enumerated(unique)} {verb} in the image: build tools that nothing is known to use once it is built"
     repair = "install what needs them in a builder stage and copy the result, or purge them in the RUN that compiles"
     fix = None
     if not found.at_build:

@@ -7,6 +7,7 @@ from mllint.checks.layers.compilers import without
 from mllint.findings import Finding, Location
 from mllint.image.content.idle_tools import Idle, idle_tools
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 
 @check("ML414")
@@ -29,9 +30,7 @@ def tools_nobody_starts(stage: Stage) -> Iterator[Finding]:
 
 def _names(found: Sequence[Idle]) -> tuple[str, str]:
     unique = list(dict.fromkeys(each.word.value.partition("=")[0] for each in found))
-    if len(unique) == 1:
-        return unique[0], "stays"
-    return f"{', '.join(unique[:-1])} and {unique[-1]}", "stay"
+    return enumerated(unique), "stays" if len(unique) == 1 else "stay"
 
 
 def _finding(stage: Stage, found: Sequence[Idle], message: str) -> Finding:

@@ -24,9 +24,11 @@ from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources.markers import Environment, holds
 from mllint.sources.requirements import Editable, Invalid, Requirement
+from mllint.wording import enumerated
 
 _REPOSITORY = regex(r"(?:git\+)?\w+://\S*?/([\w.-]+?)(?:\.git)?/?(?:[@#].*)?")
 
+_NAMED = 3
 _LIST = regex(r"[\w./-]*requirements[\w.-]*\.txt")
 
 
@@ -62,8 +64,8 @@ def in_front(stage: Stage, late: Late, install: Install) -> tuple[str, str, str]
         shown = names if names and is_plain else [word.value for word in install.operands]
         again = "installs them again" if len(shown) > 1 else "installs it again"
         alone = ", in a RUN of its own" if len(install.step.commands) > len(install.step.installs) else ""
-        return f"{program} installs {_listed(shown)}", again, f"move the {program} command above it{alone}"
-    files = _listed([word.value for word in install.files])
+        return f"{program} installs {enumerated(shown, _NAMED)}", again, f"move the {program} command above it{alone}"
+    files = enumerated([word.value for word in install.files], _NAMED)
     what = f"{program} installs from {files}" if files else f"{program} installs the dependencies"
     repair = f"copy {_taken(stage, late)} alone, install, then copy the source"
     if _is_apart(stage, late):
@@ -88,14 +90,14 @@ def beside(stage: Stage, late: Late, install: Install) -> tuple[str, str]:
         return "", ""
     big = next(filter(None, (large(stage, each) for each in others)), None)
     names = list(dict.fromkeys(name for each in others for name in _said(stage, each)))
-    told = f", {big} among them" if big and len(names) > 1 else f" ({_listed(names)})" if names else ""
+    told = f", {big} among them" if big and len(names) > 1 else f" ({enumerated(names, _NAMED)})" if names else ""
     programs = " and ".join(dict.fromkeys(each.manager.name for each in others))
     calls = f"call of {programs} is" if len(others) == 1 else f"calls of {programs} are"
     cost = f"; {len(others)} more {calls} done again too{told}"
     # A RUN that stays whole takes all its calls along.
     along = install.step if reads_file(install) else None
     moved = _names(stage, [each for each in movable(stage, late) if each is not install and each.step is not along])
-    repair = f"; move what installs {_listed(moved)} above it too" if moved else ""
+    repair = f"; move what installs {enumerated(moved, _NAMED)} above it too" if moved else ""
     projects = (of_project(stage, each, [late.copy]) for each in others if _dependencies(stage, each) > 1)
     project = next(filter(None, projects), None)
     if project is not None:
@@ -156,7 +158,7 @@ def _taken(stage: Stage, late: Late) -> str:
     syncs = (each for each in installs if each.manager.name in ("uv", "poetry"))
     files |= dict.fromkeys(path for each in syncs for path in read_by_sync(stage, each))
     files = files or dict.fromkeys(word.value.removeprefix("./") for each in installs for word in each.files)
-    return " and ".join(files) if 0 < len(files) < 3 else _listed(list(files)) or "the files that name the dependencies"
+    return enumerated(list(files), _NAMED) or "the files that name the dependencies"
 
 
 def _again(stage: Stage, late: Late, install: Install) -> str:
@@ -188,8 +190,3 @@ def _count(stage: Stage, install: Install) -> int | None:
         if isinstance(line, Requirement | Editable):
             asked.add(line.key or line.url or "")
     return len(asked)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

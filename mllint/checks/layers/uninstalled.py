@@ -11,6 +11,7 @@ from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage, Step
 from mllint.patterns import regex
 from mllint.sources.requirements import Requirement, normalised
+from mllint.wording import enumerated
 
 _PIP = regex(r"pip[0-9.]*")
 _PYTHON = regex(r"python[0-9.]*")
@@ -55,10 +56,9 @@ def _finding(stage: Stage, step: Step, each: Executed, names: list[str]) -> Iter
     if not known and is_told and stage.view_before(step).doubt("distributions") is None:
         return
     names = known or names
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
     them = "it" if len(names) == 1 else "them"
     stays = f"the layer that brought {them} stays" if known else f"what the layers below hold of {them} stays"
-    message = f"uninstalling {listed} in a later layer frees nothing: {stays} in the image"
+    message = f"uninstalling {enumerated(names)} in a later layer frees nothing: {stays} in the image"
     repair = f"start from an image without {them}, or let a builder stage make the environment"
     related = tuple(Related(Location(stage.build.source, call.span), "installed here") for call in calls[-1:])
     if related:

@@ -34,7 +34,7 @@ def apt_lists_kept(stage: Stage) -> Iterator[Finding]:
         if not updates or _mounts_lists(step) or _removes_lists(stage, step, updates[-1]):
             continue
         update = step.commands[updates[0]]
-        message = f"{update.name} update leaves the package lists in this layer of the image, which no service reads"
+        message = f"{update.name} update leaves package lists that no service reads in this layer of the image"
         repair = f"end this RUN with: && rm -rf {_LISTS}/*"
         later = stage.steps[at + 1 :]
         if _is_awaited(later):

@@ -11,6 +11,7 @@ from mllint.image.mounts import Mount
 from mllint.image.stage import Stage, Step
 from mllint.sources.text import Source
 from mllint.sources.words import Word
+from mllint.wording import enumerated
 
 _APT = frozenset({"apt", "apt-get", "aptitude"})
 _LOCKED = ("/var/lib/apt/lists", "/var/cache/apt/archives")
@@ -52,8 +53,7 @@ def _others(steps: Sequence[Step]) -> str:
     lines = [str(line) for line in dict.fromkeys(step.instruction.start_line for step in steps)]
     if not lines:
         return ""
-    listed = lines[0] if len(lines) == 1 else f"{', '.join(lines[:-1])} and {lines[-1]}"
-    return f"; so do the RUNs in lines {listed}" if len(lines) > 1 else f"; so does the RUN in line {listed}"
+    return f"; so {'do the RUNs in lines' if len(lines) > 1 else 'does the RUN in line'} {enumerated(lines)}"
 
 
 def _open(step: Step) -> Iterator[tuple[Mount, Word]]:

@@ -13,8 +13,9 @@ from mllint.image.stage import Stage
 from mllint.sources.generated import is_generated
 from mllint.sources.requirements import Requirement
 from mllint.sources.text import Source, Span
+from mllint.wording import enumerated
 
-_SHOWN = 3
+_SHOWN = 2
 
 
 @check("ML616")
@@ -76,11 +77,9 @@ def _name_span(line: Requirement) -> Span:
 
 def _message(lines: Sequence[Requirement]) -> str:
     names = list(dict.fromkeys(str(line.name) for line in lines))
-    shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], f"{len(names) - _SHOWN + 1} more"]
-    listed = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
     verb, them, makes = ("is", "it", "it makes") if len(names) == 1 else ("are", "them", "they make")
     outcome = f"{makes} the image larger, and each advisory on {them} is one on the service"
-    return f"{listed} {verb} installed into the image, where nothing runs {them}: {outcome}"
+    return f"{enumerated(names, _SHOWN)} {verb} installed into the image, where nothing runs {them}: {outcome}"
 
 
 def _beside(source: Source) -> str:

@@ -8,7 +8,7 @@ from mllint.checks import check
 from mllint.checks.requirements.calls import is_link, is_of_library, is_workshop, of_image
 from mllint.checks.requirements.pins import pinned_call, pinned_file
 from mllint.engine import Requirements, Use
-from mllint.findings import Finding, Fix, Location, Severity
+from mllint.findings import Finding, Fix, Location, Series, Severity
 from mllint.image import end_of_life
 from mllint.image.compiling import is_for_development, is_put_aside
 from mllint.image.installing import indexed, offered
@@ -20,6 +20,7 @@ from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources.requirements import Requirement
 from mllint.sources.text import Span
+from mllint.wording import enumerated
 
 # What compiles, packs and tests packages; the service runs none of it.
 _BUILD_HELPERS = frozenset(
@@ -32,6 +33,7 @@ _BUILD_HELPERS = frozenset(
 _WORKSHOP = regex(r"(?:^|/|__)(?:tests?|testing|ci|\.?github|\.devcontainer)(?:/|__)")
 _VARIABLE = regex(r"\$(?:\w+|\{[^}]*\})")
 _COPIED = regex(r"\s*#+\s*(?:copied|taken|synced) from\b", re.IGNORECASE)
+_OPEN = "are not pinned: the next build may install other releases"
 # A comment that says what is wanted.
 _NEWEST = regex(r"\b(?:latest|newest|nightly)\b", re.IGNORECASE)
 _ADVISORY = regex(r"\b(?:CVEs?|GHSA|vulnerab\w+|advisor\w+)\b", re.IGNORECASE)
@@ -53,17 +55,23 @@ def unpinned_requirement(requirements: Requirements) -> Iterator[Finding]:
             fix=fix,
             severity=Severity.INFO if is_hint else None,
             is_strict=is_hint,
+            series=line_series(line, is_library),
         )
 
 
-def line_repair(line: Requirement, is_library: bool) -> str:
-    """How to settle the release of a line, where others install the project or not."""
+def line_repair(line: Requirement, is_library: bool, is_one: bool = True) -> str:
+    """How to settle the release of a line, alone or as the first of several; others may install the project."""
     pin = f"{with_extras(line)}==<version>"
     if is_library:
         return (
             f"install with -c and a file of the tested releases ({pin}): a pin here binds all who install the project"
         )
-    return f"pin the tested release: {pin}"
+    return f"pin the tested release: {pin}" if is_one else f"pin each to the tested release, as in {pin}"
+
+
+def line_series(line: Requirement, is_library: bool, outcome: str = "") -> Series:
+    """What is said of all open lines of a file."""
+    return Series(f"{line.name}{line.specifier}", _OPEN, line_repair(line, is_library, is_one=False), outcome)
 
 
 def line_fix(uses: Sequence[Use], is_library: bool) -> Fix | None:
@@ -157,8 +165,7 @@ def listed(names: Sequence[str]) -> str:
     """The same of names without a version."""
     if len(names) == 1:
         return f"{names[0]} has no version: the next build may install another release"
-    shown = names if len(names) < 5 else [*names[:3], f"{len(names) - 3} more"]
-    return f"{', '.join(shown[:-1])} and {shown[-1]} are not pinned: the next build may install other releases"
+    return f"{enumerated(names, 3)} {_OPEN}"
 
 
 def with_extras(line: Requirement) -> str:

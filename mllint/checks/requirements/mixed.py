@@ -9,6 +9,7 @@ from mllint.image.packages import Install
 from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage
 from mllint.patterns import regex
+from mllint.wording import enumerated
 
 _MARK = "EXTERNALLY-MANAGED"
 _BREAKS = "--break-system-packages"
@@ -66,9 +67,8 @@ def _finding(stage: Stage, opening: Executed, kept: list[tuple[Install, list[str
     install, names = kept[-1][0], list(dict.fromkeys(name for _, each in kept for name in each))
     tool = install.executed.name
     names.sort(key=lambda name: not _COMPILED_AGAINST.search(name))
-    shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
     how = f"without {_MARK}" if opening.name in ("rm", "mv") else f"with {_BREAKS}"
-    message = f"{how} pip changes the Python whose packages {tool} keeps: it may replace or hide {shown}"
+    message = f"{how} pip changes the Python whose packages {tool} keeps: it may replace or hide {enumerated(names, 1)}"
     repair = "hold pip to what is there, with the output of pip freeze for -c, or install into a virtual environment"
     related = (Related(Location(stage.build.source, install.span), f"{tool} installs them"),)
     return Finding(Location(stage.build.source, opening.span), message, repair, related)

@@ -9,6 +9,7 @@ from mllint.findings import Finding, Severity
 from mllint.image.installing import indexed, trust
 from mllint.image.installing.trust import Mixed
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 
 class _Fault(NamedTuple):
@@ -82,8 +83,7 @@ _REPAIR = "name one index that has both, with --index-url, or take the files by 
 
 
 def _confusion(use: Use, found: Mixed, name: str) -> str:
-    names = found.names[0] if len(found.names) == 1 else f"{found.names[0]} and {len(found.names) - 1} more"
     return (
-        f"{indexed.tool(use.install)} takes the highest version of {names} from {name} or the public index:"
-        " whoever publishes the name there decides what is installed"
+        f"{indexed.tool(use.install)} takes the highest version of {enumerated(found.names, 1)} from {name} or the"
+        " public index: whoever publishes the name there decides what is installed"
     )

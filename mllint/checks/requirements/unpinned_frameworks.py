@@ -14,6 +14,7 @@ from mllint.checks.requirements.floating import (
     is_open_framework,
     line_fix,
     line_repair,
+    line_series,
     minors_of,
     open_call,
     open_frameworks,
@@ -55,9 +56,15 @@ def _in_file(requirements: Requirements) -> Iterator[Finding]:
     fix, is_aside = line_fix(uses, is_library), is_file_aside(requirements, uses)
     for line in open_lines(requirements):
         if is_open_framework(None, line):
-            message = f"{floating_message([line])}{_turn([line], places)}"
-            where, is_strict = place_of_line(requirements, line), is_aside or is_frozen(line, minors)
-            yield Finding(where, message, line_repair(line, is_library), fix=fix, is_strict=is_strict)
+            turn = _turn([line], places)
+            yield Finding(
+                place_of_line(requirements, line),
+                f"{floating_message([line])}{turn}",
+                line_repair(line, is_library),
+                fix=fix,
+                is_strict=is_aside or is_frozen(line, minors),
+                series=line_series(line, is_library, turn),
+            )
 
 
 def _turn(floating: Iterable[Requirement], places: Sequence[tuple[Stage, Install]]) -> str:

@@ -8,6 +8,7 @@ from mllint.findings import Finding, Location, Severity
 from mllint.image.serving.installs import late_installs
 from mllint.image.serving.uv_runs import Sync, UvRun, cache_denied, sync, uv_runs
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 _SHOWN = 2
 _LOCAL = ("editable", "path")
@@ -62,9 +63,7 @@ def _work(found: Sync) -> tuple[str, str]:
     if found.is_made:
         return f"makes {found.environment} at the start", "each new container installs the project before it serves"
     missing = found.missing or ()
-    names = [each.name for each in missing[:_SHOWN]]
-    more = len(missing) - len(names)
-    listed = f"{', '.join(names)} and {more} more" if more else " and ".join(names)
+    listed = enumerated([each.name for each in missing], _SHOWN)
     is_local = all(each.origin.kind in _LOCAL for each in missing)
     outcome = "each new container builds that" if is_local else "each new container downloads that"
     return (

@@ -7,11 +7,12 @@ from functools import cache
 
 from mllint import facts, masking
 from mllint.checks import check
-from mllint.checks.context.ignore_fixes import keeping_out, listed
+from mllint.checks.context.ignore_fixes import keeping_out
 from mllint.findings import Finding, Fix, Location
 from mllint.image.context import Entry
 from mllint.image.copies import Copy, CopySource, arrives_in_image
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 # Folders whose credentials are made up.
 _NO_REAL_ONES = frozenset(
@@ -39,13 +40,12 @@ def _credential_files(stage: Stage, copy: Copy, source: CopySource, seen: set[st
     if not found:
         return
     seen.update(found)
-    named = ", ".join(f"{path} ({kind})" for path, kind in list(found.items())[:3])
-    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    named = enumerated([f"{path} ({kind})" for path, kind in found.items()], 3)
     written = f"{copy.step.instruction.keyword} {source.word.text}"
-    message = f"{written} brings {named}{more} into the image: whoever can pull it can read them"
+    message = f"{written} brings {named} into the image: whoever can pull it can read them"
     repair = f"add to .dockerignore: {' '.join(list(found)[:10])}"
     edits = keeping_out(stage.build, found, found)
-    fix = Fix("unsafe", f"keep {listed(list(found))} out of the build", edits) if edits is not None else None
+    fix = Fix("unsafe", f"keep {enumerated(list(found), 3)} out of the build", edits) if edits is not None else None
     yield Finding(Location(stage.build.source, source.word.span), message, repair, fix=fix)
 
 

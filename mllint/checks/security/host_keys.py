@@ -8,6 +8,7 @@ from mllint.findings import Finding, Location, Related
 from mllint.image.shell.commands import shell_text
 from mllint.image.stage import Stage
 from mllint.patterns import regex
+from mllint.wording import enumerated
 
 # As an option, a line of a file, or what `sed` makes of that line.
 _UNCHECKED = regex(
@@ -28,7 +29,7 @@ def ssh_host_keys_unchecked(stage: Stage) -> Iterator[Finding]:
     if any("strict" in place.source.slice(place.span).lower() for place in places):
         first, *others = places
         lines = list(dict.fromkeys(str(place.source.position(place.span.start)[0]) for place in places))
-        by = f", by what lines {', '.join(lines[:-1])} and {lines[-1]} set" if len(lines) > 1 else ""
+        by = f", by what lines {enumerated(lines)} set" if len(lines) > 1 else ""
         message = f"ssh accepts any host key{by}: whoever answers in the place of a host is taken for it"
         related = tuple(Related(each, "and here") for each in others[:5])
         yield Finding(first, message, _repair(stage, len(lines)), related)

@@ -13,6 +13,7 @@ from mllint.patterns import regex
 from mllint.sources.compose import Service
 from mllint.sources.dockerfile import Pair
 from mllint.sources.text import Span
+from mllint.wording import enumerated
 
 _VARIABLE = regex(r"\$\{?(\w+)(?::?[-+?][^}]*)?\}?")
 
@@ -76,7 +77,7 @@ def _secret_env(stage: Stage, step: Step) -> Iterator[Finding]:
             name, span = pair.key.text, pair.key.span
             yield from _literal(stage.build, f"ENV {name}", name, pair.value.text, span, stage.is_in_image)
     if found:
-        names, arguments = _listed([pair.key.text for pair, _ in found]), _listed([each for _, each in found])
+        names, arguments = enumerated([pair.key.text for pair, _ in found]), enumerated([each for _, each in found])
         is_one = len(found) == 1
         keeps, what = ("keeps", "argument") if is_one else ("keep", "arguments")
         message = f"ENV {names} {keeps} the build {what} {arguments} in the image: docker history shows "
@@ -84,10 +85,6 @@ def _secret_env(stage: Stage, step: Step) -> Iterator[Finding]:
         where = Location(stage.build.source, found[0][0].key.span)
         repair = _repair(found[0][0].key.text, True) + ("" if is_one else ", and the others likewise")
         yield Finding(where, message + ("it" if is_one else "them"), repair, related)
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _declared(stage: Stage, step: Step, argument: str) -> Iterator[Related]:

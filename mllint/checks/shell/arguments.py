@@ -27,9 +27,9 @@ def unused_arg(build: Build) -> Iterator[Finding]:
             continue
         line = None if each.has_twin else _written_out(build, each)
         message = _told(each)
-        repair = "remove it" if line is None else f"remove it, or use it where its value is written out in line {line}"
         # Where the value is written out, the argument may have been meant for that place.
         fix = _removed(build, each, "safe" if line is None else "unsafe")
+        repair = "remove it" if line is None else _repaired(build, each, line)
         # A build system may hand the same arguments to every file.
         is_handed = "=" not in each.word.text and each.outside is None
         yield Finding(where, message, repair, fix=fix, is_strict=is_handed)
@@ -53,6 +53,14 @@ def _told(each: Unused) -> str:
     return f"nothing behind ARG {each.name} reads it: --build-arg {each.name} reaches the environment of RUNs at most"
 
 
+def _repaired(build: Build, each: Unused, line: int) -> str:
+    """The two ways where the value stands in a line below."""
+    repair = f"remove it, or use it where its value is written out in line {line}"
+    above = (stage for stage in build.stages if stage.instruction.end_line < line)
+    is_below_from = each.is_global and next(above, None) is not None
+    return f"{repair}, with ARG {each.name} repeated below the FROM of that stage" if is_below_from else repair
+
+
 def _written_out(build: Build, each: Unused) -> int | None:
     """The first line below a declaration that holds its value as it stands."""
     value = each.word.text.partition("=")[2].strip("\"'")
@@ -60,7 +68,7 @@ def _written_out(build: Build, each: Unused) -> int | None:
         return None
     # A word may stand anywhere by chance.
     line = r"\s*(?i:FROM)\s+(?:--\S+\s+)*\S*?" if value.isalpha() else r"(?!\s*#).*?"
-    pattern = re.compile(rf"(?m)^{line}(?<![\w.-]){re.escape(value)}(?![\w.-])")
+    pattern = re.compile(rf"(?m)^{line}(?<![\w.-]){re.escape(value)}(?![\w.]|-\d)")
     found = pattern.search(build.source.text, build.source.line_span(each.instruction.end_line).end)
     return build.source.position(found.end())[0] if found is not None else None
 
@@ -69,12 +77,12 @@ def _wanted(build: Build, each: Unused, where: Location) -> Finding:
     """A finding for an argument that stages read without declaring it."""
     step = each.wanted[0]
     message = (
-        f"only FROM sees {each.name}, which is declared above the first one: for the {step.instruction.keyword} in line"
-        f" {line_of_use(step, each.name)} it is not set"
+        f"the {step.instruction.keyword} in line {line_of_use(step, each.name)} finds {each.name} empty, as only FROM"
+        " lines see what is declared above the first of them"
     )
     names = [*_with_comma(each), each.name]
     if len(names) > 1:
-        message += f", nor is {names[0]}, whose name takes in the comma behind it"
+        message += f"; and {names[0]}, whose name takes in the comma behind it"
     related = tuple(Related(Location(build.source, step.instruction.span), "reads it") for step in each.wanted)
     edits = tuple(line_above(build.dockerfile, step.instruction, f"ARG {' '.join(names)}") for step in each.wanted)
     fix: Fix | None = Fix(

@@ -10,6 +10,7 @@ from mllint.image.packages import Install
 from mllint.image.shell.masked import Masked, masked
 from mllint.image.shell.noticed import is_noticed
 from mllint.image.stage import Stage, Step
+from mllint.wording import enumerated
 
 _NAMED = 3
 _HOW = {
@@ -71,9 +72,4 @@ def _lost(installs: list[Install]) -> str:
         names += [word.text.strip("\"'") for word in each.operands if "://" not in word.value]
         names += [f"what {word.text} asks for" for word in each.files]
     names = [name for name in dict.fromkeys(names) if name not in ("pip", ".")]
-    if not names:
-        return "its packages"
-    rest = len(names) - _NAMED
-    if rest > 1:
-        return f"{', '.join(names[:_NAMED])} and {rest} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return enumerated(names, _NAMED) or "its packages"

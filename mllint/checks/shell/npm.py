@@ -12,6 +12,7 @@ from mllint.image.stage import Stage, Step
 from mllint.image.view import Node
 from mllint.patterns import regex
 from mllint.sources.shell_tree import Word
+from mllint.wording import enumerated
 
 _LOCKS = {"npm": ("package-lock.json", "npm-shrinkwrap.json"), "yarn": ("yarn.lock",), "pnpm": ("pnpm-lock.yaml",)}
 _VERBS = {
@@ -34,7 +35,7 @@ _ELSEWHERE = ("--prefix", "--cwd", "-C", "--dir", "-w", "--workspace", "--filter
 _GLOBAL = ("-g", "--global", "--location=global")
 _NAME = regex(r"(?:@[\w.-]+/)?[\w.-]+")
 _MOVING = regex(r"@(?:latest|next|canary|nightly|beta|\*)$")
-_LATEST_MANY = 3
+_NAMED = 3
 
 
 class _Call(NamedTuple):
@@ -78,7 +79,7 @@ def unpinned_npm_package(stage: Stage) -> Iterator[Finding]:
         moving = [word.value for word in call.names if _is_moving(word)]
         if not moving:
             continue
-        what = f"whatever release of {_listed(moving)} is newest on that day"
+        what = f"whatever release of {enumerated(moving, _NAMED)} is newest on that day"
         message = f"{_how(call)} takes {what}: each build may get another one"
         is_meant = not call.is_global and all(_MOVING.search(name) for name in moving)
         yield Finding(Location(stage.build.source, each.span), message, _named(moving), is_strict=is_meant)
@@ -161,9 +162,3 @@ def _is_moving(word: Word) -> bool:
     if not word.is_literal or word.value.startswith("."):
         return False
     return _NAME.fullmatch(word.value) is not None or _MOVING.search(word.value) is not None
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) > _LATEST_MANY:
-        return f"{', '.join(names[:_LATEST_MANY])} and {len(names) - _LATEST_MANY} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -12,6 +12,7 @@ from mllint.image.installing.fitting import Place, lacks_compiler, place
 from mllint.image.installing.indexed import Asked
 from mllint.image.installing.unbuilt import SourceOnly, WithoutMusl, is_without_musl, source_only, without_musl
 from mllint.image.stage import Stage
+from mllint.wording import enumerated
 
 
 @check("ML904")
@@ -79,13 +80,13 @@ def _lock_without_musl(found: Place, packages: list[Asked]) -> Finding:
     stage, install = found.stage, found.install
     names = [f"{each.name} {each.version}" for each in packages]
     has = "have no wheel" if len(names) > 1 else "has no wheel"
-    listed = f"{', '.join(names[:3])} and {len(names) - 3} more" if len(names) > 4 else ", ".join(names)
     lost = [each for each in packages if each.locked is not None and each.locked.sdist is None]
     effect = "builds from source, which takes minutes to hours and needs compilers"
     if lost:
         effect = f"has no source of {lost[0].name} either and ends the build"
     base, file = stage.root.base.text, packages[0].source.path.rpartition("/")[2]
-    message = f"{listed} {has} for musl, the C library of {base}, in {file}: {indexed.tool(install)} {effect}"
+    what = f"{enumerated(names, 3)} {has} for musl"
+    message = f"{what}, the C library of {base}, in {file}: {indexed.tool(install)} {effect}"
     related = tuple(Related(Location(each.source, each.span), "locked here") for each in packages[:3])
     where = Location(stage.build.source, install.span)
     repair = f"start from an image with glibc, such as python:{found.minor}-slim"

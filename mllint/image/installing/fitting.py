@@ -13,6 +13,7 @@ from mllint.image.installing.locked import LockedFiles, files_of
 from mllint.image.installing.offered import Offer, Platform
 from mllint.image.interpreter import Interpreter
 from mllint.image.values import Unknown
+from mllint.wording import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -212,7 +213,7 @@ def _others(minors: Sequence[str]) -> str:
     numbers = [int(minor.split(".")[1]) for minor in minors]
     if numbers[-1] - numbers[0] + 1 == len(numbers):
         return f" ({minors[0]} to {minors[-1]} have one)"
-    return f" ({', '.join(minors[:-1])} and {minors[-1]} have one)"
+    return f" ({enumerated(minors)} have one)"
 
 
 def _repair(name: str, found: Offer, where: Place) -> str:
