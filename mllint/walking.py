@@ -19,7 +19,7 @@ _SKIPPED = frozenset(".git .hg .svn node_modules __pycache__ .ipynb_checkpoints 
 
 def git_root(folder: Path) -> Path | None:
     """The nearest folder upward that holds `.git`."""
-    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+    return next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
 
 
 def walk(top: Path, settings_for: Callable[[Path], Settings]) -> Iterator[Path]:

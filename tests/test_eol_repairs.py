@@ -46,6 +46,10 @@ def repair(report, **files):
             " then take a newer release of nvcr.io/nvidia/tensorflow",
         ),
         (
+            "FROM nvcr.io/nvidia/pytorch:22.04-py3\n",
+            "take a newer release of nvcr.io/nvidia/pytorch, with Ubuntu 22.04 or 24.04, whose Python is 3.10 or 3.12",
+        ),
+        (
             "FROM gcr.io/distroless/cc-debian10\n",
             "take a newer image than gcr.io/distroless/cc-debian10, with Debian 12 (bookworm) or 13 (trixie)",
         ),
@@ -67,12 +71,21 @@ def repair(report, **files):
             "start from a supported Python, 3.11 or later, and raise with it what is pinned for the old one",
         ),
         (
+            "FROM python:3.8-slim\nENV PYTHONUNBUFFERED=1 PORT=8080\nRUN pip install numpy==2.4.0\n",
+            "start from Python 3.14, for which all pins here have wheels",
+        ),
+        (
+            "FROM python:3.8-slim\nCOPY a.csv /usr/local/lib/python3.8/site-packages/fair/\n",
+            "start from a supported Python, 3.11 or later, and change python3.8 in the paths of line 2",
+        ),
+        (
             "ARG TAG=3.8\nFROM python:$TAG-slim\nRUN pip install torch==2.3.0\n",
             "start from Python 3.12, the newest that torch 2.3.0 has a wheel for, by the ARG in line 1",
         ),
         (
             "FROM tiangolo/uvicorn-gunicorn:python3.9\nRUN pip install torch==2.3.0\n",
-            "start from Python 3.12, the newest that torch 2.3.0 has a wheel for, with uvicorn and its --workers",
+            "start from Python 3.12, the newest that torch 2.3.0 has a wheel for, with uvicorn and its --workers in the"
+            " place of /start.sh, which runs prestart.sh, and of /gunicorn_conf.py",
         ),
         (
             "FROM public.ecr.aws/lambda/python:3.9\nRUN yum install -y git\n",
@@ -88,9 +101,22 @@ def repair(report, **files):
             "move the code to Python 3 first: then start from Ubuntu 22.04 or 24.04",
         ),
         (
+            "FROM debian:11-slim\nRUN apt-get install -y python3-pip\nRUN pip3 install flask\n",
+            "start from a supported Python, 3.11 or later, as python:*-slim has it: pip refuses to install into that of"
+            " Debian 12 (bookworm) or 13 (trixie)",
+        ),
+        (
+            "FROM ubuntu:20.04\nRUN apt-get install -y python3-pip\nRUN pip3 install flask\n",
+            "start from Ubuntu 22.04, or 24.04 with a virtual environment for pip",
+        ),
+        (
+            "FROM ubuntu:20.04\nRUN apt-get install -y libgl1-mesa-glx\n",
+            "start from Ubuntu 22.04, and raise with it what is pinned for the old one",
+        ),
+        (
             "FROM ubuntu:18.04\nRUN apt-get install -y python3-pip\nRUN pip3 install tensorflow==2.3.0\n",
             "raise the pins first, as tensorflow 2.3.0 has no wheel for Python 3.10 or 3.12:"
-            " then start from Ubuntu 22.04 or 24.04",
+            " then start from Ubuntu 22.04, or 24.04 with a virtual environment for pip",
         ),
     ],
 )

@@ -103,10 +103,11 @@ def test_a_run_never_raises(tmp_path: Path, lines: list[str], requirements: list
     [
         ["FROM", "RUN pip install torch>=2"],
         ["FROM python:3.11", "COPY --from=uv /uv /bin/uv|"],
+        ["FROM python:3.11", f"COPY {'x' * 300}.sh /"],
         ["FROM python:3.11", "WORKDIR /app", "COPY . .", "USER", 'CMD ["python", "main.py"]'],
     ],
 )
-def test_what_an_instruction_lacks_ends_no_run(tmp_path: Path, lines: list[str]):
+def test_an_odd_instruction_ends_no_run(tmp_path: Path, lines: list[str]):
     (tmp_path / "Dockerfile").write_text("\n".join(lines))
     (tmp_path / "main.py").write_text("import flask\n\nflask.Flask(__name__).run()\n")
     assert_shown(mllint.lint(["."], preset="all", cwd=tmp_path), tmp_path)

@@ -66,20 +66,33 @@ def as_user(stage: Stage) -> Fix | None:
     return Fix("unsafe", title, (*moved, *owned))
 
 
+def existing_account(stage: Stage) -> str | None:
+    """The one user that the base or the file surely has for the process."""
+    found = _existing(stage)
+    return found.name if found is not None else None
+
+
 def _account(stage: Stage) -> _Account | None:
     """The user that the base or the file has for the process, else a new one."""
+    found = _existing(stage)
+    if found is not None:
+        return found
+    if any(isinstance(event, User) and event.cause.step is not None for event in stage.log.events):
+        return None
+    nobody = stage.root.base.entry(_DISTROLESS) if stage.root.base.family == "distroless" else None
+    # A number, as Kubernetes cannot tell of a name that it is not root's.
+    return _Account(nobody.uid, has_shell=False) if nobody is not None else _new_account(stage)
+
+
+def _existing(stage: Stage) -> _Account | None:
     base = stage.root.base
     if isinstance(base.user, str) and base.user.partition(":")[0] not in ("root", "0"):
         return _Account(base.user)
     own = {event.name: event for event in stage.log.events if isinstance(event, User) and event.cause.step is not None}
-    if own:
-        sure = [each for each in own.values() if each.cause.is_sure and each.uid != "0"]
-        if len(own) != 1 or len(sure) != 1:
-            return None
-        return _Account(sure[0].name, cause=sure[0].cause.step, has_home=sure[0].has_home is True)
-    if base.family == "distroless" and base.entry(_DISTROLESS):
-        return _Account(_DISTROLESS, has_shell=False)
-    return _new_account(stage)
+    sure = [each for each in own.values() if each.cause.is_sure and each.uid != "0"]
+    if len(own) != 1 or len(sure) != 1:
+        return None
+    return _Account(sure[0].name, cause=sure[0].cause.step, has_home=sure[0].has_home is True)
 
 
 def _new_account(stage: Stage) -> _Account | None:

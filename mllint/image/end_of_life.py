@@ -17,6 +17,7 @@ from mllint.image.names import common_name, fits
 from mllint.image.releases import admits_python
 from mllint.patterns import regex
 from mllint.sources import pyproject
+from mllint.wording import enumerated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -169,14 +170,12 @@ def tied(root: Stage) -> str | None:
     """What the Python of another release needs, in words, as wheels or packages are named for the one of this; None
     for nothing."""
     stages = root.on_top
-    wheels = [name for stage in stages for name, _ in _of_wheels(stage)]
-    if wheels:
-        return f"wheels for its Python in the place of {wheels[0]}"
+    if wheels := list(dict.fromkeys(name for stage in stages for name, _ in _of_wheels(stage))):
+        return f"wheels for its Python in the place of {enumerated(wheels, 1)}"
     installs = (each for stage in stages for step in stage.steps for each in step.installs)
     names = (word.value for each in installs if each.manager.language != "python" for word in each.operands)
-    return next(
-        (f"packages for its Python in the place of {name}" for name in names if _PYTHON_PACKAGE.match(name)), None
-    )
+    packages = list(dict.fromkeys(name for name in names if _PYTHON_PACKAGE.match(name)))
+    return f"packages for its Python in the place of {enumerated(packages, 1)}" if packages else None
 
 
 def pythons_of(releases: str) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ _PLACEHOLDER = regex(
     r"(?:non-?existing|non-?existent|does-?not-?exist|placeholder|change-?me|undefined|unset|none|null|todo|tbd)",
     re.IGNORECASE,
 )
+# What a list of packages says in a comment of the images that fit below it.
+_FITTING = regex(r"^\s*#\s*(?:depends|requires|base(?:[ _-]image)?)\s*:\s*\S", re.MULTILINE | re.IGNORECASE)
 # What `docker buildx bake` reads without being told.
 _BAKES = ("docker-bake.hcl", "docker-bake.json")
 # Set by BuildKit itself, also where nothing declares them.
@@ -48,6 +50,8 @@ def base_arg_without_default(stage: Stage) -> Iterator[Finding]:
         needed = _needed(word.text, values, missing, build.dockerfile.escape)
         # A base, or the registry that it is taken from, that is nothing but an argument is made to be put on any.
         is_strict = any(each in declared for each in needed) and not _is_named(word.text, values, declared)
+        if is_strict and _is_explained(stage, needed, declared):
+            return
         yield _unnamed(stage, word, needed, declared)._replace(is_strict=is_strict)
 
 
@@ -73,6 +77,15 @@ def _unnamed(stage: Stage, word: Word, missing: list[str], declared: dict[str, W
     return Finding(Location(source, word.span), message, repair, tuple(related), severity=severity)
 
 
+def _is_explained(stage: Stage, names: list[str], declared: dict[str, Word]) -> bool:
+    """Whether a comment above the FROM or an ARG names an argument, or says what the image is to bring."""
+    source = stage.build.source
+    starts = [stage.instruction.span.start, *(declared[each].span.start for each in names if each in declared)]
+    comments = [source.comment_above(start) for start in starts]
+    is_named = any(re.search(rf"\b{name}\b", comment) for name in names for comment in comments)
+    return is_named or any(map(_FITTING.search, comments))
+
+
 def _is_slot(word: Word) -> bool:
     return _SLOT.fullmatch(word.text.strip("\"'")) is not None
 
@@ -80,7 +93,8 @@ def _is_slot(word: Word) -> bool:
 def _placeholder(stage: Stage, word: Word, name: str, declared: dict[str, Word]) -> Iterator[Finding]:
     """A base that is a variable alone whose default stands for none."""
     argument = "".join(_VARIABLE.findall(word.text))
-    if argument in declared and stage.parent is None and not _is_baked(stage.build):
+    is_told = argument in declared and _is_explained(stage, [argument], declared)
+    if argument in declared and stage.parent is None and not is_told and not _is_baked(stage.build):
         why = f"the default of {argument} is the placeholder {name}"
         outcome = f"docker build fails without --build-arg {argument}=..."
         message = f"{word.text} names no image, as {why}: {outcome}"

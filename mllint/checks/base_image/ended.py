@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mllint import facts
 from mllint.checks import check
-from mllint.checks.base_image.pinning import defaults
-from mllint.findings import Finding, Location, Severity
+from mllint.checks.base_image.pinning import defaults, suites_that_lack
+from mllint.findings import Finding, Location, Related, Severity
 from mllint.image import end_of_life
 from mllint.image.compiling import is_put_aside
 from mllint.image.end_of_life import Ended
+from mllint.image.installing import managed
 from mllint.image.interpreter import Interpreter
 from mllint.image.names import common_name
 from mllint.image.published import CUDA_IMAGES, missing_tag
@@ -18,6 +19,7 @@ from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources import reference as references
 from mllint.sources.reference import Reference
+from mllint.wording import enumerated
 
 _ASKED = {
     end_of_life.REQUIRES_PYTHON: "raise requires-python in pyproject.toml to a supported Python first",
@@ -31,11 +33,16 @@ _DISTROS = {"ubuntu": "ubuntu22.04", "centos": "rockylinux8"}
 _TENSORFLOW_1 = regex(r"tensorflow[\w-]*:(?:[01]\.|\d\d\.\d\d-tf1)")
 # The project as others install it, whatever Python made it, and what needs none.
 _PACKED = regex(r"(?:^|/)(?:dist|wheels?|wheelhouse)(?:/[^/]*)?$|/uvx?$|\.(?:whl|zip|tar\.gz)$")
+_ARGUMENT = regex(r"\$\{?(\w+)")
 # What stands for the release of a name: all of it, or its tag.
 _BY_ARGUMENT = regex(r"(?:[^$]*:)?\$\{?\w+\}?(?:-slim)?")
 # A package, wheel or archive in a release: `cuda-libraries-11-8`, `libnvinfer6=6.0.1`, `/v2.1.tar.gz`.
-_RELEASED = regex(r"(?<![=<>~!])=v?\d|[-_]\d+[-.]\d|\bcp3\d|\bcu1\d\d|/v?\d+\.\d|\blib[a-z-]+\d")
+_RELEASED = regex(r"(?<![=<>~!])=v?\d+[.:]\d|[-_]\d{1,3}[-.]\d|\bcp3\d|\bcu1\d\d|/v?\d+\.\d|\blib[a-z-]+\d")
 _OF_CUDA = regex(r"\bcuda[a-z-]*-\d+-\d|\+cuda\d")
+_ALL_FIT = "for which all pins here have wheels"
+# The newer of two releases, as `instead` writes it.
+_NEWER = (("bookworm", "trixie", " or 13 (trixie)"), ("jammy", "noble", " or 24.04"))
+_PATH = r"[^\s\"'=:]*/python{minor}/(?:site|dist)-packages\b"
 _WELL_KNOWN = ("nvcr.io/", "pytorch/", "tensorflow/tensorflow", "public.ecr.aws/lambda/", "gcr.io/distroless/")
 # A comment that says why the image stays as it is.
 _OLD_ON_PURPOSE = regex(
@@ -56,15 +63,18 @@ def eol_base(stage: Stage) -> Iterator[Finding]:
     word = stage.from_word
     name = f"{base.text} (from {word.text})" if "$" in word.text else base.text
     is_broken = end_of_life.without_archive(stage)
+    if _is_meant(stage) and not is_broken:
+        return
     message = f"{name} {_gone(found) if is_broken else _said(stage, found, row)}"
-    is_fresh, is_meant = not row and all(each.is_fresh for each in found), _is_meant(stage)
-    is_hint = is_fresh or is_meant or not stage.is_in_image or is_put_aside(stage.build.source.path)
+    is_fresh = not row and all(each.is_fresh for each in found)
+    is_hint = is_fresh or not stage.is_in_image or is_put_aside(stage.build.source.path)
+    again = (Related(Location(stage.build.source, each.from_word.span), "here too") for each in _mended(stage))
     yield Finding(
         Location(stage.build.source, word.span),
         message,
         _repaired(stage, base.reference, found, row),
-        tuple(defaults(stage, word.text)),
-        severity=Severity.ERROR if is_broken else Severity.INFO if is_meant else None,
+        (*defaults(stage, word.text), *again),
+        severity=Severity.ERROR if is_broken else None,
         is_strict=not is_broken and is_hint,
     )
 
@@ -77,7 +87,28 @@ def _is_told_here(stage: Stage) -> bool:
         return stage in stage.build.needed
     same = [each for each in stage.build.needed if each.from_word.text == written]
     root = final.root if final is not None else None
-    return stage is (root if root in same else same[0])
+    return stage is (root if root in same else same[0]) and (root is None or stage not in _mended(root))
+
+
+def _mended(root: Stage) -> list[Stage]:
+    """The stages beside that of the image whose base has ended for the same reasons, by an argument that sets both, and
+    does not fail the build besides."""
+    reasons, used = end_of_life.ended(root.base), _in_tag(root)
+    if root.build.final is None or root is not root.build.final.root or not reasons:
+        return []
+    others = (each for each in root.build.needed if each.base.kind == "image" and each is not root)
+    found = (each for each in others if used & _in_tag(each) and each.from_word.text != root.from_word.text)
+    return [each for each in found if _has_ended_for(each, reasons) and not end_of_life.without_archive(each)]
+
+
+def _has_ended_for(stage: Stage, reasons: Sequence[Ended]) -> bool:
+    found = end_of_life.ended(stage.base)
+    return bool(found) and all(each in reasons for each in found)
+
+
+def _in_tag(stage: Stage) -> set[str]:
+    """The arguments that the name of an image rests on, behind its registry."""
+    return set(_ARGUMENT.findall(stage.from_word.text.rpartition("/")[2]))
 
 
 def _is_meant(stage: Stage) -> bool:
@@ -127,8 +158,8 @@ def _said(stage: Stage, found: Sequence[Ended], row: Mapping[str, str]) -> str:
     days = " and ".join(dict.fromkeys(each.day for each in found))
     outcome = "holes found since stay open in the image"
     if not stage.is_in_image:
-        outcome = "what the image takes from this stage is built with programs that nobody mends"
-    end = f", and is {row['why']}" if row else ""
+        outcome = "what the image takes from this stage comes from programs and libraries that nobody mends"
+    end = f", and the image is {row['why']}" if row else ""
     return f"brings {parts}, whose public security fixes ended on {days}{end}: {outcome}"
 
 
@@ -142,8 +173,21 @@ def _repaired(stage: Stage, reference: Reference, found: Sequence[Ended], row: M
     repair = _repair(stage, reference, found, row)
     if not row or "use" in row:
         repair += _where(stage)
-    is_said = " first" in repair or "servers" in row
+    if "servers" not in row and (lines := _written_out(stage)):
+        where = f"line{'s' if len(lines) > 1 else ''} {enumerated(lines)}"
+        repair += f", and change python{_minor_of(stage)} in the paths of {where}"
+    is_said = " first" in repair or _ALL_FIT in repair or "servers" in row
     return repair if is_said or not _pins_more(stage) else f"{repair}, and raise with it what is pinned for the old one"
+
+
+def _written_out(stage: Stage) -> list[str]:
+    """The lines of COPYs that name the folder of packages of the Python of a base, which another has elsewhere."""
+    minor = _minor_of(stage)
+    if minor is None or not any(each.of == "python" for each in end_of_life.ended(stage.base)):
+        return []
+    path = re.compile(_PATH.format(minor=re.escape(minor)))
+    steps = (step.instruction for each in stage.build.needed for step in each.steps)
+    return [str(each.start_line) for each in steps if each.keyword in ("ADD", "COPY") and path.search(each.text)]
 
 
 def _pins_more(stage: Stage) -> bool:
@@ -164,20 +208,45 @@ def _repair(stage: Stage, reference: Reference, found: Sequence[Ended], row: Map
         is_other = not cuda.startswith(reference.familiar)
         return _first(stage, end_of_life.pythons_of(_distro(stage)), cuda, is_other)
     has_python = any(each.of == "python" for each in found)
-    release = end_of_life.instead(stage.base) if any(each.of != "python" for each in found) else ""
+    release = _release(stage) if any(each.of != "python" for each in found) else ""
     if not stage.base.is_plain:
         return _newer(stage, reference, release, has_python)
     if not has_python:
         pythons = end_of_life.pythons_of(release)
+        if managed.is_refused_later(stage):
+            return _outside(stage, pythons, release)
         tied = end_of_life.tied(stage) if not pythons else None
         return _first(stage, pythons, release or "a supported release") + (f", with {tied}" if tied else "")
     return _python(stage) + (f", on {release}" if release else "")
+
+
+def _release(stage: Stage) -> str:
+    """The supported releases of the distribution of a base, but for a newer one that alone lacks what apt is to
+    install."""
+    release, lost = end_of_life.instead(stage.base), suites_that_lack(stage.build)
+    for older, newer, words in _NEWER:
+        if newer in lost and older not in lost:
+            release = release.removesuffix(words)
+    return release
+
+
+def _outside(stage: Stage, pythons: Sequence[str], release: str) -> str:
+    """The same where pip installs into the Python of the distribution, which newer releases do not let it do."""
+    if stage.base.distro == "ubuntu":
+        return _first(stage, pythons, release.replace(" or 24.04", ", or 24.04 with a virtual environment for pip"))
+    if stage.base.distro == "debian" and end_of_life.held(stage, pythons) != end_of_life.PYTHON_2:
+        return f"{_python(stage)}, as python:*-slim has it: pip refuses to install into that of {release}"
+    is_managed = stage.base.distro in ("alpine", "debian")
+    return _first(stage, pythons, f"{release} with a virtual environment for pip" if is_managed else release)
 
 
 def _newer(stage: Stage, reference: Reference, release: str, has_python: bool) -> str:
     """A newer image of the same kind, as what else is in it was built for its Python."""
     first = end_of_life.python_with(stage.base) if release else ""
     parts = [f"Python {first or end_of_life.supported()[0]} or later"] if has_python or first else []
+    # They have the Python of their Ubuntu, which looks after it.
+    if parts and release and reference.familiar.startswith("nvcr.io/"):
+        parts, release = [], f"{release}, whose Python is {' or '.join(end_of_life.pythons_of(release))}"
     is_other = _NUMBERED.search(reference.familiar) is not None
     newer = (
         f"take a newer image than {reference.familiar}" if is_other else f"take a newer release of {reference.familiar}"
@@ -213,7 +282,7 @@ def _names_cuda(stage: Stage) -> bool:
 
 def _python(stage: Stage) -> str:
     suited = end_of_life.suited(stage)
-    name, minor = stage.build.source.path.rpartition("/")[2], _minor(stage)
+    name, minor = stage.build.source.path.rpartition("/")[2], _minor_of(stage)
     is_named = minor is not None and re.search(rf"python-?{re.escape(minor)}(?!\d)", name) is not None
     if is_named and suited.minors and minor not in end_of_life.supported():
         return f"drop {name}, which is there for Python {minor}, and keep those for Python {suited.minors[0]} or later"
@@ -225,13 +294,13 @@ def _python(stage: Stage) -> str:
     newest = suited.minors[-1]
     if suited.has_pins and (suited.limited_by or suited.are_known):
         if not suited.limited_by:
-            return f"start from Python {newest}, for which all pins here have wheels"
+            return f"start from Python {newest}, {_ALL_FIT}"
         verb = "admits" if suited.limited_by in _ASKED else "has a wheel for"
         return f"start from Python {newest}, the newest that {suited.limited_by} {verb}"
     return f"start from a supported Python, {suited.minors[0]} or later"
 
 
-def _minor(stage: Stage) -> str | None:
+def _minor_of(stage: Stage) -> str | None:
     python = stage.base.python
     return python.minor if isinstance(python, Interpreter) and isinstance(python.minor, str) else None
 

@@ -27,7 +27,9 @@ def unpinned_base_image(stage: Stage) -> Iterator[Finding]:
     where = Location(stage.build.source, stage.from_word.span)
     written = stage.from_word.text
     if is_built_here(reference):
-        if "$" not in written and (found := _open(reference)):
+        # Of nothing but that line, nobody makes an image.
+        is_lone = len(stage.build.dockerfile.instructions) == 1
+        if "$" not in written and not is_lone and (found := _open(reference)):
             message = f"{stage.base.text} {found}: the base is whatever was last built or pulled under that name"
             repair = "give each build of it a tag of its own, and name that here"
             yield Finding(where, message, repair, severity=Severity.INFO, is_strict=True)
@@ -76,7 +78,7 @@ def _taken(stage: Stage) -> Iterator[Finding]:
 def _renamed(stage: Stage, places: Sequence[Taken]) -> Fix | None:
     """The exact tag in all places that name an image."""
     source, reference = stage.build.source, places[0].reference
-    tag = exact_tag(reference, _suites_that_lack(stage.build))
+    tag = exact_tag(reference, suites_that_lack(stage.build))
     if tag is None or any(source.slice(each.span) != reference.text for each in places):
         return None
     name = f"{reference.text[slice(*reference.name_span)]}:{tag}"
@@ -88,7 +90,7 @@ def pinned(stage: Stage, reference: Reference) -> Fix | None:
     # Such a tag has images for Windows too, until it names a release of Debian.
     if not all(step.has_posix_shell for step in stage.steps):
         return None
-    lost = _suites_that_lack(stage.build)
+    lost = suites_that_lack(stage.build)
 
     def tag_of(each: Reference) -> str | None:
         return exact_tag(each, lost)
@@ -97,7 +99,7 @@ def pinned(stage: Stage, reference: Reference) -> Fix | None:
     return Fix("unsafe", f"pin to {reference.familiar}:{tag_of(reference)}", edits) if edits else None
 
 
-def _suites_that_lack(build: Build) -> frozenset[str]:
+def suites_that_lack(build: Build) -> frozenset[str]:
     """The releases of a distribution in which apt does not find all that the file installs."""
     calls = (call for stage in build.stages for step in stage.steps for call in step.installs)
     names = {word.value for call in calls if call.manager.name == "apt" for word in call.operands}
@@ -106,7 +108,7 @@ def _suites_that_lack(build: Build) -> frozenset[str]:
 
 
 def _exactly(stage: Stage, reference: Reference, column: str = "as_in") -> str:
-    exact = exact_tag(reference, _suites_that_lack(stage.build))
+    exact = exact_tag(reference, suites_that_lack(stage.build))
     example = exact or next((row.get(column, row["as_in"]) for row in _rows(reference, "as_in")), None)
     if example is None:
         return "name an exact version in the tag, or the digest"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
 from mllint.checks.context.copy_fixes import renamed
-from mllint.checks.context.ignore_fixes import keeping_out
+from mllint.checks.context.ignore_fixes import keeping_out, listed_lines
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.build import Build
@@ -17,6 +17,8 @@ from mllint.wording import enumerated
 
 MANY = 1_000_000
 """The bytes of what no service reads from which on they are a burden."""
+# Beside so many times its size, what is light changes nothing.
+_SHARE = 10
 TELLING = frozenset({"version control data", "virtual environment", "conda environment"})
 """What is one whatever it weighs: it makes another image on each machine, or tells more than anybody wants."""
 
@@ -36,7 +38,7 @@ def unignored_context_files(build: Build) -> Iterator[Finding]:
             if step.copy is not None and step.copy.origin == "context":
                 found = [each for each in _brought(stage, step.copy) if each.entry.path not in seen]
                 seen.update(each.entry.path for each in found)
-                if found:
+                if found and not _is_negligible(build, step.copy, found):
                     yield _useless(build, step.copy, found)
 
 
@@ -76,14 +78,23 @@ def _arrives(stage: Stage, copy: Copy, source: CopySource, ballast: Ballast) -> 
 def _useless(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> Finding:
     weight = size(sum(each.size for each in ballast))
     message = f"{copy.written} brings {listed_ballast(ballast)} into the image, {weight} that no service reads"
-    lines = dict.fromkeys(each.pattern for each in ballast)
-    repair = f"add to .dockerignore the lines {' '.join(lines)}"
+    lines = list(dict.fromkeys(each.pattern for each in ballast))
+    repair = f"add to .dockerignore {listed_lines(lines)}"
     edits = keeping_out(build, lines, [each.entry.path for each in ballast])
-    fix = Fix("unsafe", f"keep {enumerated(list(lines), 3)} out of the build", edits) if edits is not None else None
-    # A few notebooks are no burden; an environment or a history is, whatever it weighs.
-    is_light = sum(each.size for each in ballast) < MANY and not any(each.what in TELLING for each in ballast)
-    severity = Severity.INFO if is_light else None
+    fix = Fix("unsafe", f"keep {enumerated(lines, 3)} out of the build", edits) if edits is not None else None
+    severity = Severity.INFO if _is_light(ballast) else None
     return Finding(Location(build.source, copy.step.instruction.span), message, repair, fix=fix, severity=severity)
+
+
+def _is_light(ballast: Sequence[Ballast]) -> bool:
+    """Whether it is no burden, as a few notebooks are; an environment or a history is one, whatever it weighs."""
+    return sum(each.size for each in ballast) < MANY and not any(each.what in TELLING for each in ballast)
+
+
+def _is_negligible(build: Build, copy: Copy, ballast: Sequence[Ballast]) -> bool:
+    """Whether it is light, and next to nothing beside what else the copy brings."""
+    total = sum(entry.size for source in copy.sources for entry in source.entries(build.context))
+    return _is_light(ballast) and sum(each.size for each in ballast) * _SHARE < total
 
 
 def listed_ballast(ballast: Sequence[Ballast]) -> str:

@@ -4,7 +4,7 @@ Whoever finds a context without an ignore file makes the same one: the names tha
 has beside them that nothing reads.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mllint import facts
@@ -23,11 +23,17 @@ from mllint.sources import dockerfile, dockerignore
 from mllint.sources.dockerignore import IgnoreFile
 from mllint.sources.file_names import is_dockerfile_name
 from mllint.sources.text import Source, Span
+from mllint.wording import enumerated
 
 _VERSION_CONTROL = ".git"
 _HOUSE = (".venv", "**/__pycache__", "**/*.pyc", ".pytest_cache")
 _MAX_SOURCES = 300
 _PLAIN = regex(r"[\w.+@,=~/ -]+")
+
+
+def listed_lines(lines: Sequence[str], most: int | None = None) -> str:
+    """Lines of an ignore file in words."""
+    return f"the line{'s' if len(lines) > 1 else ''} {enumerated(lines, most)}"
 
 
 def keeping_out(build: Build, patterns: Collection[str], paths: Collection[str]) -> tuple[Edit | NewFile, ...] | None:

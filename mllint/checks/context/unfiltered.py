@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
 from mllint.checks.context.copying import MANY, TELLING, is_settled, listed_ballast
-from mllint.checks.context.ignore_fixes import asked_for, new_file
+from mllint.checks.context.ignore_fixes import asked_for, listed_lines, new_file
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Fix, Location, Severity
 from mllint.image.build import Build
@@ -20,7 +20,9 @@ _HEAVY = 10_000_000
 _HUGE = 100_000_000
 # What the whole weighs is said where so large a part of it need not be sent.
 _SHARE = 3
-_ALWAYS = (".git", "**/__pycache__", ".venv")
+_ALWAYS = ("**/__pycache__", ".venv")
+# What tells that the context is the root of a repository.
+_ROOT = (".git", ".github", ".gitmodules")
 
 
 @check("ML501")
@@ -39,7 +41,7 @@ def missing_dockerignore(build: Build) -> Iterator[Finding]:
 
 
 def _unfiltered(build: Build, copy: Copy) -> list[Finding]:
-    """What is sent though no service reads it, or is large."""
+    """What is sent though nothing in the image reads it, or is large."""
     ballast, stray = list(find_ballast(build)), _unasked(build)
     files = list(build.context.files())
     # What a service does read, however large.
@@ -49,13 +51,12 @@ def _unfiltered(build: Build, copy: Copy) -> list[Finding]:
     useless = sum(each.size for each in ballast) + sum(each.size for each in stray)
     total = sum(entry.size for entry in files)
     unread = ", ".join(filter(None, (listed_ballast(ballast), _named(stray))))
-    message = (
-        f"{copy.written} takes along {size(useless)} that no service reads, as there is no .dockerignore: {unread}"
-    )
+    nobody = "no service" if _reader(build) == "the service" else "nothing in the image"
+    message = f"{copy.written} takes along {size(useless)} that {nobody} reads, as there is no .dockerignore: {unread}"
     if not unread or useless * _SHARE >= total or other >= _HUGE:
         message = f"{copy.written} sends {size(total)} to the build, as there is no .dockerignore"
         message += f": {_largest(build.context)}" if other >= _HEAVY else ""
-        message += f"; no service reads {size(useless)} of it: {unread}" if unread else ""
+        message += f"; {nobody} reads {size(useless)} of it: {unread}" if unread else ""
     finding = _finding(build, copy, message, [*(each.pattern for each in ballast), *(each.pattern for each in stray)])
     if useless >= MANY or other >= _HUGE or any(each.what in TELLING for each in ballast):
         return [finding]
@@ -65,12 +66,18 @@ def _unfiltered(build: Build, copy: Copy) -> list[Finding]:
 
 
 def _finding(build: Build, copy: Copy, message: str, patterns: Sequence[str]) -> Finding:
-    lines = dict.fromkeys((*patterns, *_ALWAYS))
-    shown = " ".join(line for line in lines if f"**/{line}" not in lines)
-    repair = f"write a .dockerignore with the lines {shown}, and with what else of it the service does not read"
+    history = [".git"] if any(build.context.find(name) is not None for name in _ROOT) else []
+    lines = dict.fromkeys((*patterns, *history, *_ALWAYS))
+    shown = listed_lines([line for line in lines if f"**/{line}" not in lines])
+    repair = f"write a .dockerignore with {shown}, and with what else of it {_reader(build)} does not read"
     made = new_file(build, patterns)
     fix = Fix("unsafe", "write a .dockerignore", made) if made is not None else None
     return Finding(Location(build.source, copy.step.instruction.span), message, repair, fix=fix)
+
+
+def _reader(build: Build) -> str:
+    """What the image is, for all that is known."""
+    return "the service" if build.final is not None and build.final.server is not None else "the image"
 
 
 def _unasked(build: Build) -> list[Stray]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from mllint.checks import check
-from mllint.checks.context.ignore_fixes import folded, keeping_out
+from mllint.checks.context.ignore_fixes import folded, keeping_out, listed_lines
 from mllint.checks.context.sizes import size
 from mllint.findings import Finding, Fix, Location
 from mllint.image.content.training import Unread, unread
@@ -38,9 +38,7 @@ def _large(stage: Stage, copy: Copy, found: Sequence[Unread]) -> Finding:
     is_service = final is not None and final.server is not None
     unread = "that inference does not read" if is_service else "of which no source speaks"
     message = f"{copy.written} brings {total} into the image {unread}: {enumerated(named, _SHOWN)}"
-    lines = " ".join(each.entry.path for each in found[:_SHOWN])
-    rest = ", and those for the rest" if len(found) > _SHOWN else ""
-    repair = f"add to .dockerignore the lines {lines}{rest}"
+    repair = f"add to .dockerignore {listed_lines([each.entry.path for each in found], _SHOWN)}"
     fix = _kept_out(stage, found) if is_service else None
     where = Location(stage.build.source, copy.step.instruction.span)
     return Finding(where, message, repair, fix=fix, is_strict=not is_service)

@@ -20,6 +20,8 @@ _WITH_CUDA = regex(r"nvcr\.io/nvidia/(?:pytorch|tensorflow|tritonserver|cuda)|nv
 _TAG = regex(r"(?i)(?:^|[-_.])cu(?:da)?\d|-gpu(?:-|$)")
 _FOR_CPU = regex(r"(?i)cpu(?![a-z])")
 _FOR_GPU = regex(r"(?i)gpu|cuda|nvidia")
+_DOCKERFILE = regex(r"(?:.+\.)?[Dd]ockerfile(?:[.-].+)?")
+_INDEX = "those of torch are at https://download.pytorch.org/whl/cpu"
 _RUNTIME = "onnxruntime"
 _IMPORT = regex(r"\b(?:import|from)\s+onnxruntime\b")
 
@@ -56,14 +58,15 @@ def _hints(stage: Stage) -> Iterator[Finding]:
     text, named = stage.root.base.text, _named_for_cpu(stage)
     if named is not None:
         message = f"{named} is for the CPU by its name, and starts from {text}: CUDA is in the image for nothing"
-        repair = "start from an image of a Python that the framework has CPU wheels for, and install those"
+        repair = f"start from an image of Python, as python:3.12-slim-bookworm, with wheels for the CPU: {_INDEX}"
         yield Finding(base.location, message, repair, is_strict=True)
         return
     for use, each in _runtimes(stage):
         at, call = place_of(use, each)
         message = f"onnxruntime is the build for the CPU, and {text} brings CUDA: sessions of onnxruntime use no GPU"
         repair = (
-            "take onnxruntime-gpu in a release for that CUDA, or ask for CPUExecutionProvider where the CPU is meant"
+            "take onnxruntime-gpu in a release for that CUDA; where the CPU is meant, ask for CPUExecutionProvider, and"
+            " start from an image without CUDA if nothing else uses it"
         )
         yield Finding(at, message, repair, (*((call,) if call else ()), base), is_strict=True)
         return
@@ -90,13 +93,25 @@ def _runtimes(stage: Stage) -> Iterator[tuple[Use, Asked]]:
     found = [(use, each) for use, each in calls if each.name == _RUNTIME and not is_generated(each.source)]
     events = (each for each in stage.log.events if isinstance(each, Distribution))
     has_other = found and any(each.name.startswith(f"{_RUNTIME}-") for each in events)
-    if found and not has_other and not _wants_cpu(stage) and _runs_onnx(stage):
-        yield from found
+    if found and not has_other and not _wants_cpu(stage):
+        yield from ((use, each) for use, each in found if _runs_onnx(stage, each))
 
 
-def _runs_onnx(stage: Stage) -> bool:
-    """Whether a source imports onnxruntime, or a file of the context is named for ONNX."""
-    for each in stage.build.context.files():
+def _runs_onnx(stage: Stage, wanted: Asked) -> bool:
+    """Whether a source imports onnxruntime, or a file of the context is named for ONNX, outside of folders that have
+    a Dockerfile of their own."""
+    context = stage.build.context
+    # What lies beside the Dockerfile or the list that asks for it is of this image.
+    own = [(context.inputs.cwd / path).parent for path in (stage.build.source.path, wanted.source.path)]
+    others = {
+        f"{folder}/"
+        for each in context.files()
+        if _DOCKERFILE.fullmatch(each.name) and (folder := each.path.rpartition("/")[0])
+        if not any(path.is_relative_to(context.root / folder) for path in own)
+    }
+    for each in context.files():
+        if each.path.startswith(tuple(others)):
+            continue
         if "onnx" in each.name.lower():
             return True
         text = stage.build.context.text(each.path) if each.name.endswith((".py", ".ipynb")) else None

@@ -15,6 +15,7 @@ from mllint.image.serving.torch_hosts import driver_for
 from mllint.image.stage import Stage
 from mllint.sources.requirements import Requirement
 from mllint.sources.text import Span
+from mllint.wording import enumerated
 
 _INDEX = "https://download.pytorch.org/whl"
 
@@ -31,7 +32,9 @@ def extra_index_mixes_cuda_builds(subject: Stage | Requirements) -> Iterator[Fin
             f"pip takes torch {found.taken} for CUDA {found.cuda} from the package index, as the highest version of all"
             f" indexes counts, and not from {found.extra.url}, {there}: {_outcome(found)}"
         )
-        repair = f"name {found.extra.url} with --index-url in a call of its own for torch, or pin a torch that is there"
+        family = [each for each in sorted(builds.FAMILY) if each in {asked.name for asked in asked_in(subject, use)}]
+        repair = f"name {found.extra.url} with --index-url in a call of its own for {enumerated(family)}"
+        repair += ", or pin a torch that is there"
         where, call = place_of(use, found.torch)
         place = (Related(Location(*found.extra.place), "the index"),) if found.extra.place else ()
         yield Finding(where, message, repair, (call, *place) if call else place, _alone(use, found))

@@ -60,8 +60,10 @@ def apt_upgrade(stage: Stage) -> Iterator[Finding]:
         each = next(filter(_upgrades_all, step.commands), None)
         if each is not None and not _is_explained(step):
             call = f"{each.name} {next(word for word in each.arguments if word in _UPGRADES[each.name])}"
-            outcome = "which releases of its packages the image has, and stores what it replaces twice"
-            message = f"{call} leaves it to the day of the build {outcome}"
+            outcome = (
+                "what the mirrors have on the day of the build, and the image holds both the old files and the new"
+            )
+            message = f"{call} brings the packages of the base to {outcome}"
             repair = "take a newer base image, or upgrade by name the packages that have to be newer"
             yield Finding(Location(stage.build.source, each.span), message, repair)
 

@@ -18,6 +18,7 @@ from mllint.patterns import regex
 _LISTS = "/var/lib/apt/lists"
 _TOOLS = frozenset({"apt", "apt-get", "apt-cache", "aptitude", "gdebi"})
 _CLEARING = frozenset({"autoclean", "autoremove", "clean", "dist-clean", "distclean"})
+_DOWNLOADS = _CLEARING - {"autoremove"}
 # What apt does without the lists.
 _WITHOUT_LISTS = _CLEARING | {"purge", "remove", "--version"}
 _INSTALLS_IN_SCRIPT = regex(r"\b(?:apt|apt-get|aptitude)\b.*\binstall\b")
@@ -38,7 +39,10 @@ def apt_lists_kept(stage: Stage) -> Iterator[Finding]:
         repair = f"end this RUN with: && rm -rf {_LISTS}/*"
         later = stage.steps[at + 1 :]
         if _is_awaited(later):
-            repair = f"join the installs that follow to this RUN, and end it with: && rm -rf {_LISTS}/*"
+            joining = "join the installs that follow to this RUN, or update anew in theirs"
+            repair = f"{joining}, and end each with: && rm -rf {_LISTS}/*"
+        elif all(_updates(each) or _only_clears(each) for each in step.commands) and not _may_be_needed(stage, step):
+            repair = "leave this RUN out: nothing installs by its lists"
         fix = _removed_at_end(stage, step, update, later[0] if later else None)
         yield Finding(Location(stage.build.source, update.span), message, repair, fix=fix)
 
@@ -46,6 +50,11 @@ def apt_lists_kept(stage: Stage) -> Iterator[Finding]:
 def _updates(each: Executed) -> bool:
     verbs = [word for word in each.arguments if not word.startswith("-")]
     return each.name in ("apt-get", "apt", "aptitude") and verbs[:1] == ["update"]
+
+
+def _only_clears(each: Executed) -> bool:
+    """Whether a command only removes what apt has downloaded."""
+    return each.name in _TOOLS and bool(each.arguments) and _DOWNLOADS.issuperset(each.arguments)
 
 
 def _is_awaited(later: tuple[Step, ...]) -> bool:
@@ -63,7 +72,7 @@ def _removed_at_end(stage: Stage, step: Step, update: Executed, behind: Step | N
     if step.trigger is not None or not set(update.wrappers) <= {"sudo"} or _may_be_needed(stage, step):
         return None
     # An update that nothing uses is to go as a whole.
-    if all(_updates(each) or each.name not in _TOOLS for each in step.commands):
+    if all(_updates(each) or _only_clears(each) or each.name not in _TOOLS for each in step.commands):
         return None
     dockerfile = stage.build.dockerfile
     commands = [f"{'sudo ' if update.wrappers else ''}rm -rf {_LISTS}/*"]

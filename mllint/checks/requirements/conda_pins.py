@@ -8,6 +8,7 @@ from mllint.checks.requirements.calls import is_link
 from mllint.checks.requirements.floating import listed
 from mllint.findings import Finding, Location, Severity
 from mllint.image.choosing import choosable
+from mllint.image.content.fetching import fetches, moves
 from mllint.image.packages import BUILD_TOOLS, Install
 from mllint.image.stage import Stage
 from mllint.patterns import regex
@@ -55,12 +56,22 @@ def _updating(stage: Stage, install: Install, everything: Word | None) -> Findin
     names = " ".join(word.text for word in install.operands)
     what = f"{tool} update {names or '--all'}"
     message = f"{what} takes the newest of the day{' of all that is installed' if not names else ''}"
-    repair = "leave it out, and take a base or an installer of a fixed release"
+    repair = "leave it out"
+    if not _is_fixed(stage, install):
+        repair = "take a base or an installer of a fixed release, and leave this out"
     where = Location(stage.build.source, install.span)
     severity = None if everything else Severity.INFO
     message += ": the next build may hold other releases"
     is_own = {word.value for word in install.operands} <= _CONDAS and not everything
     return Finding(where, message, repair, severity=severity, is_strict=not is_own)
+
+
+def _is_fixed(stage: Stage, install: Install) -> bool:
+    """Whether the conda that is updated is of one release: by the tag of its base and the address of an installer."""
+    reference = stage.root.base.reference
+    if reference is None or not (reference.digest or any(each.isdigit() for each in reference.tag or "")):
+        return False
+    return not any(moves(each) for step in stage.steps_before(install.step) for each in fetches(step))
 
 
 def _is_open(install: Install, word: Word) -> bool:

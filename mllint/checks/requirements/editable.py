@@ -1,5 +1,6 @@
 """ML641: packages of an image for use that are installed as editable."""
 
+import posixpath
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -11,16 +12,23 @@ from mllint.image.content.cloning import cloned_to
 from mllint.image.copies import relative
 from mllint.image.packages import Install
 from mllint.image.paths import joined
+from mllint.image.service import file_of_image
+from mllint.image.serving import modules
+from mllint.image.serving.modules import Target
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.stage import Stage
 from mllint.image.values import Unknown
+from mllint.image.view import Node
 from mllint.patterns import regex
+from mllint.sources import python
 from mllint.sources.shell_tree import Word
 from mllint.sources.text import Span
 
 _OPTIONS = ("-e", "--editable")
 # What writes into the source, where it is called in its folder or with it.
 _MAKES = regex(r"make|cmake|ninja|protoc|patch")
+# A search that starts inside of the package, so that no module of it is found for a wheel.
+_FINDS_NONE = regex(r"\bfind_packages\(\s*(?:where\s*=\s*)?[\"'](?!\.?/?[\"'])")
 
 
 @check("ML641")
@@ -32,9 +40,12 @@ def editable_install(stage: Stage) -> Iterator[Finding]:
     for install in (each for step in stage.steps for each in step.installs):
         words = install.values(*_OPTIONS) if install.manager.name in ("pip", "uv pip") else ()
         if words and (message := _linked(final, install, words[0])) is not None:
-            repair = "leave -e out, so that the package itself is installed"
+            repair = "leave -e out"
             if (bare := next(filter(_is_bare, words), None)) is not None:
-                repair = f"leave -e out and write ./{bare.value}, so that the package itself is installed"
+                repair = f"leave -e out and write ./{bare.value}"
+            if "://" not in words[0].value:
+                repair += ", and take the source from a bind mount or in a builder stage"
+                repair += ", as behind a COPY the image has the code twice"
             yield Finding(Location(stage.build.source, words[0].span), message, repair, fix=_without(stage, install))
 
 
@@ -65,12 +76,45 @@ def _linked(final: Stage, install: Install, word: Word) -> str | None:
         name = written.partition("#")[0].rstrip("/").rpartition("/")[2].partition("@")[0].removesuffix(".git")
         return f"{call} keeps a clone of {name} with its history in the image, and the package is imported from there"
     folder = joined(install.directory, written) if word.is_literal else None
-    if not isinstance(folder, str) or _is_mounted(final, folder) or _is_filled_later(final, install, folder):
+    # Nobody can take away the root, and what lies in it is not the package alone.
+    if not isinstance(folder, str) or folder == "/" or _is_mounted(final, folder):
         return None
-    if _is_made_later(final, install, folder) or _is_cloned(final, install, folder):
+    if _is_imported_anyway(final, folder) or _has_to_be_linked(final, folder) or _is_cloned(final, install, folder):
+        return None
+    if _is_filled_later(final, install, folder) or _is_made_later(final, install, folder):
         return None
     message = f"{call} links to the source in {folder} instead of installing the package"
-    return f"{message}: Python imports from that folder, which the image has to keep for it with all that lies there"
+    return f"{message}: Python imports out of that folder, which the image has to keep for it with all that lies there"
+
+
+def _is_imported_anyway(final: Stage, folder: str) -> bool:
+    """Whether what the image starts looks for its modules in that folder, installed or not, and the package lies
+    there."""
+    found = modules.targets(final, final.process) if final.process is not None else ()
+    return any(folder in _searched(each) and _lies_in(final, each, folder) for each in found)
+
+
+def _searched(target: Target) -> tuple[object, ...]:
+    """The folders that Python looks in for what is started and imported."""
+    return (posixpath.dirname(target.file),) if target.path and isinstance(target.file, str) else target.folders
+
+
+def _lies_in(final: Stage, target: Target, folder: str) -> bool:
+    """Whether a package that is started, or one that the file which is started imports, lies right in a folder."""
+    name = target.module.partition(".")[0]
+    path = target.file if target.path else f"{folder}/{name}.py"
+    source = file_of_image(final, path) if isinstance(path, str) else None
+    module = final.build.context.inputs.parsed(source, python.parse) if source is not None else None
+    paths = {name} if name else set()
+    if module is not None:
+        paths = {f"{each}{end}" for each in module.packages for end in ("", ".py")}
+    return any(isinstance(final.view.find(f"{folder}/{each}"), Node) for each in paths)
+
+
+def _has_to_be_linked(final: Stage, folder: str) -> bool:
+    """Whether setup.py finds none of the modules, which the link alone makes up for."""
+    setup = file_of_image(final, f"{folder}/setup.py")
+    return setup is not None and "package_dir" not in setup.text and _FINDS_NONE.search(setup.text) is not None
 
 
 def _is_mounted(final: Stage, folder: str) -> bool:

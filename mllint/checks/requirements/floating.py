@@ -19,7 +19,7 @@ from mllint.image.packages import BUILD_TOOLS, Install
 from mllint.image.stage import Stage
 from mllint.patterns import regex
 from mllint.sources.requirements import Requirement
-from mllint.sources.text import Span
+from mllint.sources.text import Source, Span
 from mllint.wording import enumerated
 
 # What compiles, packs and tests packages; the service runs none of it.
@@ -249,15 +249,28 @@ def is_open_framework(install: Install | None, line: Requirement) -> bool:
     return bool(facts.by("ml_frameworks", "name").get(line.key or "")) and not line.has_upper_bound and not wants_newest
 
 
+def _is_redirected(source: Source, line: Requirement) -> bool:
+    """Whether the shell takes the bound behind a name for a redirection."""
+    return source.text[line.span.end : line.span.end + 1] in ("<", ">")
+
+
 def open_call(stage: Stage, install: Install, floating: Sequence[Requirement]) -> Finding:
     """A finding for what a call leaves open, at the first of it."""
     first, source = floating[0], stage.build.source
-    what = "the tested release:" if len(floating) == 1 else "each to the tested release, as in"
+    is_bound = all(is_floor(stage, install, each) for each in floating)
+    if len(floating) == 1:
+        what = f"the tested release{', at or above that bound' if is_bound else ''}:"
+    else:
+        what = f"each to the tested release{', at or above its bound' if is_bound else ''}, as in"
     repair = f'pin {what} "{with_extras(first)}==<version>"'
     message = floating_message(floating)
-    if len(floating) == 1 and source.text[first.span.end : first.span.end + 1] in ("<", ">"):
+    if install.has("--pre"):
+        message = f"{message}, even a pre-release"
+    if len(floating) == 1 and _is_redirected(source, first):
         reason = f"as the shell takes the {source.text[first.span.end]} for a redirection"
         message = f"{first.name} is not pinned, {reason}: the next build may install another release"
+    elif unquoted := next((each for each in floating if _is_redirected(source, each)), None):
+        repair += f", and quote {unquoted.name}, whose bound the shell takes for a redirection"
     where = first.span
     # The length of a value tells nothing of quotes around its variable.
     if written := _VARIABLE.match(source.text, where.start - source.text.startswith("$", where.start - 1)):

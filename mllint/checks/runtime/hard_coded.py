@@ -50,8 +50,7 @@ def _wrong(stage: Stage, each: PythonPath) -> Finding | None:
     where = Location(stage.build.source, each.span)
     copy = each.step.copy
     if copy is not None and copy.stage is not None:
-        is_source = each.span.end < each.step.instruction.words[-1].span.start
-        return _missing_source(stage.build.stages[copy.stage], each, where) if is_source else None
+        return _missing_source(stage.build.stages[copy.stage], each, where) if _is_copied_from(each) else None
     here = real_minor(stage)
     if here is None or here == each.minor:
         return None
@@ -62,6 +61,12 @@ def _wrong(stage: Stage, each: PythonPath) -> Finding | None:
     )
     repair = f"write python{here}, or ask Python for the folder"
     return Finding(where, message, repair, fix=_with_minor(each, where, here), severity=Severity.WARNING)
+
+
+def _is_copied_from(each: PythonPath) -> bool:
+    """Whether a COPY takes files from there, out of another stage or image."""
+    copy, words = each.step.copy, each.step.instruction.words
+    return copy is not None and copy.origin != "context" and each.span.end < words[-1].span.start
 
 
 def _stale(stage: Stage, each: PythonPath, where: Location, here: str) -> Finding | None:
@@ -116,7 +121,8 @@ def _hard_coded(stage: Stage, paths: list[PythonPath]) -> Iterator[Finding]:
     for group in kinds.values():
         named, others = _named(group)
         verb = "have" if others else "has"
-        message = f"{named} {verb} the version of Python written out: with another Python nothing is there"
+        outcome = "COPY finds nothing there and the build fails" if _is_copied_from(group[0]) else "nothing is there"
+        message = f"{named} {verb} the version of Python written out: with another Python {outcome}"
         places = dict.fromkeys(Location(stage.build.source, each.span) for each in group[1:])
         related = tuple(Related(place, "names one too") for place in [*places][:_MOST])
         where, repair = Location(stage.build.source, group[0].span), _instead(stage, group)
@@ -181,7 +187,7 @@ def _argued(stage: Stage, minor: str) -> str:
     short = minor.replace(".", "")
     if any(f"python{short}" in step.instruction.text for one in stage.lineage for step in one.steps):
         written = "python3.${MINOR} here and python3${MINOR} for the packages"
-        return f"name the version once, in ARG MINOR={minor[2:]}: {written}"
+        return f"name the version once, in ARG MINOR={minor[2:]} behind FROM: {written}"
     return "name the version once, in an ARG for this and for what installs Python"
 
 

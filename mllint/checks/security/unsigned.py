@@ -64,7 +64,8 @@ def _accepting(stage: Stage, step: Step) -> Iterator[Finding]:
     # Since apt 1.5, of 2017, a repository without a signature is refused before it comes to its packages.
     is_apt = install.manager.name == "apt" and stage.root.base.suite not in _WITH_OLD_APT
     if is_apt:
-        message = f"{call} also takes packages without a valid signature, should apt ever let such a repository pass"
+        allowed = "where a repository is allowed to have none ([trusted=yes], AllowInsecureRepositories)"
+        message = f"{call} also takes packages without a valid signature, {allowed}"
     repair = f"leave {word.value} out, and add the key of a repository that needs one"
     is_file = install.manager.name == "apk" and all(each.value.endswith(".apk") for each in install.operands)
     where = Location(stage.build.source, word.span)

@@ -4,26 +4,20 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from mllint import facts
 from mllint.checks import check
 from mllint.findings import Finding, Location, Related, Severity
 from mllint.image.content.built_upon import is_base
-from mllint.image.content.homes import closed_needs
-from mllint.image.copies import relative
-from mllint.image.events import User
+from mllint.image.events import Distribution, User
 from mllint.image.names import is_public
 from mllint.image.service import PYTHON, Process
 from mllint.image.shell.unwrapping import POSIX_SHELLS
-from mllint.image.stage import Stage, Step
+from mllint.image.stage import Stage
 from mllint.image.values import Unknown
-from mllint.image.view import Node
 from mllint.patterns import regex
-from mllint.sources.dockerfile import Instruction
 
 _ROOT = frozenset({"root", "0"})
-_ROOT_HOME = "/root"
 _SSH = 22
-# What a shell or a tool reads in the home of its user, who may just as well be another.
-_SETTINGS = regex(r"/\.(?:\w*rc|\w*profile|aws|ssh|vim|config|docker|gitconfig|jupyter|ipython|tmux\.conf)(?:/|$)")
 # Programs that give root up by themselves for what faces others, or do not start without it.
 _ROOT_BY_DESIGN = frozenset({"nginx", "apache2", "httpd", "sshd", "cron", "crond", "systemd", "init", "dockerd"})
 # Their official images start as root, and change to a user of their own with gosu or setpriv.
@@ -37,6 +31,8 @@ _DROPS_ROOT = regex(r"\b(?:gosu|su-exec|setpriv|runuser|setuidgid|chpst|fixuid|s
 _AT_START = frozenset({"CMD", "ENTRYPOINT", "ENV", "LABEL"})
 # Tools that an image is given for nothing else.
 _DROPPERS = regex(r"\b(?:gosu|su-exec|fixuid|s6-overlay)\b")
+# Options that name where a program puts its result.
+_OUTPUT = regex(r"--?out(?:put)?(?:[-_](?:file|dir|path|folder))?(?:=.*)?")
 # What people start an image with that does nothing by itself.
 _WAITING = frozenset({"sleep", "tail", "cat", "true", "false", "echo"})
 _INTERACTIVE = POSIX_SHELLS | {"python", "python3", "ipython"}
@@ -46,7 +42,8 @@ _INTERACTIVE = POSIX_SHELLS | {"python", "python3", "ipython"}
 def root_user(stage: Stage) -> Iterator[Finding]:
     """The image's process runs as root."""
     yield from _raised(stage)
-    yield from _of_image(stage)
+    if not _is_toolbox(stage):
+        yield from _of_image(stage)
     yield from _left_to_base(stage)
 
 
@@ -63,7 +60,7 @@ def _of_image(stage: Stage) -> Iterator[Finding]:
         return
     # Without a process it is a base or a toolbox: those who build on it or work in it decide.
     serves = _is_composed(stage) if process is None else not _is_idle(process)
-    finding = _as_root(stage, stage.last("USER"), process.instruction if process else stage.instruction)
+    finding = _as_root(stage, process, serves=serves)
     if not serves:
         is_tried = _TRIED.search(stage.build.source.path.lower()) is not None
         if not is_tried and not _is_build(stage) and not is_base(stage) and not _is_logged_into(stage):
@@ -71,6 +68,8 @@ def _of_image(stage: Stage) -> Iterator[Finding]:
         return
     from mllint.checks import user_fixes
 
+    if process is not None and _is_generator(stage, process):
+        finding = finding._replace(severity=Severity.INFO, is_strict=True)
     yield finding._replace(fix=user_fixes.as_user(stage))
 
 
@@ -91,8 +90,9 @@ def _left_to_base(stage: Stage) -> Iterator[Finding]:
     is_own = stage.last("ENTRYPOINT") is not None or stage.server is not None or PYTHON.fullmatch(name) is not None
     if start is None or not is_own or _is_idle(process):
         return
-    message = f"no USER: {base.text} alone decides as whom {name} runs, and most images run as root"
-    repair = "write USER above the CMD, or describe the image under bases in the configuration"
+    image = base.text.partition("@")[0]
+    message = f"no USER: {image} alone decides as whom {name} runs, and most images run as root"
+    repair = f"write USER above the {start.instruction.keyword}, or describe the image under bases in the configuration"
     where = Location(stage.build.source, start.instruction.span)
     yield Finding(where, message, repair, severity=Severity.INFO, is_strict=stage.server is None)
 
@@ -135,39 +135,19 @@ def _is_named_at_start(stage: Stage, user: User) -> bool:
     return any(re.search(rf"(?<![\w./-]){re.escape(user.name)}(?![\w/-])", text) for text in texts)
 
 
-def _as_root(stage: Stage, step: Step | None, start: Instruction) -> Finding:
-    where, cause = start, f"no USER, and {stage.root.base.text} sets none"
-    if step is not None:
-        where, cause = step.instruction, f"USER {stage.end.user}"
-    message = f"the container runs as root ({cause}): whoever breaks into it owns all that it can reach"
-    create = "adduser -S app" if stage.root.base.family == "alpine" else "useradd --system --create-home app"
-    end = "before the CMD" if start.keyword in ("CMD", "ENTRYPOINT") else "at the end"
-    repair = f"create a user and switch to it: RUN {create}, then USER app {end}"
-    if (place := _in_root_home(stage)) is not None:
-        repair = f"put what lies in {place} elsewhere, as no other user may enter {_ROOT_HOME}, then {repair}"
-    return Finding(Location(stage.build.source, where.span), message, repair)
+def _as_root(stage: Stage, process: Process | None, *, serves: bool) -> Finding:
+    from mllint.checks import user_advice
 
-
-def _in_root_home(stage: Stage) -> str | None:
-    """A folder in the home of root that what the image starts needs: there it works, looks for programs or finds what
-    a COPY brought."""
-    if stage.root.base.root_home_mode == "0755":
-        return None
-    path = stage.end.env.get("PATH")
-    brought = (step.copy.destination for step in stage.steps_before(None) if step.copy is not None)
-    # A single file without an ending is a text to read, not to run.
-    copied = (each for each in brought if isinstance(each, str) and ("." in each or _is_folder(stage, each)))
-    places = [stage.end.directory, *(path.split(":") if isinstance(path, str) else ()), *copied]
-    for each in places:
-        if isinstance(each, str) and relative(each, _ROOT_HOME) is not None and not _SETTINGS.search(each):
-            return each.rstrip("/")
-    needed = next(closed_needs(stage, "app"), None) if stage.process is not None else None
-    return needed.folder if needed is not None else None
-
-
-def _is_folder(stage: Stage, path: str) -> bool:
-    node = stage.view.find(path.rstrip("/"))
-    return isinstance(node, Node) and node.kind == "folder"
+    step, start = stage.last("USER"), process.instruction if process else stage.instruction
+    cause = user_advice.cause(stage, step)
+    if serves:
+        message = f"the container runs as root ({cause}): whoever breaks into it owns all that it can reach"
+    else:
+        unless = "unless whoever starts it names a user"
+        message = f"the container runs as root, {unless} ({cause}): what is run in it owns all that it can reach"
+    repair = user_advice.repair(stage, step, start, is_idle=not serves)
+    where = (step.instruction if step is not None else start).span
+    return Finding(Location(stage.build.source, where), message, repair)
 
 
 def _raised(stage: Stage) -> Iterator[Finding]:
@@ -235,3 +215,35 @@ def _is_idle(process: Process) -> bool:
     if last.name in _WAITING:
         return True
     return last.name in _INTERACTIVE and all(word.startswith("-") for word in last.arguments)
+
+
+def _is_toolbox(stage: Stage) -> bool:
+    """Whether an image starts nothing by itself, listens nowhere, and has neither a file of the build context nor a
+    server in it: those who build on it, or start their own programs in it, choose the user."""
+    process = stage.process
+    if _is_composed(stage) if process is None else not _is_idle(process):
+        return False
+    steps = (step for needed in stage.build.needed for step in needed.steps)
+    if stage.end.exposed or any(step.copy is not None and step.copy.origin == "context" for step in steps):
+        return False
+    reference = stage.root.base.reference
+    name = reference.familiar.rpartition("/")[2] if reference is not None else ""
+    installed = {event.name for event in stage.view.behind() if isinstance(event, Distribution)}
+    return name not in _server_programs() and installed.isdisjoint(_server_programs())
+
+
+def _server_programs() -> frozenset[str]:
+    """The programs of servers but notebooks, which serve those who start them."""
+    rows = (row for row in facts.rows("servers") if row.get("kind") != "notebook")
+    return frozenset(row["program"] for row in rows if "program" in row)
+
+
+def _is_generator(stage: Stage, process: Process) -> bool:
+    """Whether the process is a program, no Python and no server, that is told where its result goes: it works once on
+    what its starter gives it."""
+    if stage.server is not None or stage.end.exposed:
+        return False
+    if any(PYTHON.fullmatch(each.name) or each.name.endswith(".py") for each in process.all_commands):
+        return False
+    # Behind an ENTRYPOINT that nobody knows, CMD stands as words of its own.
+    return any(_OUTPUT.fullmatch(word.value) for word in process.commands[-1].words)

@@ -1,5 +1,6 @@
 """Rules about files that a build downloads."""
 
+import re
 from collections.abc import Iterator
 
 from mllint.checks import check
@@ -8,6 +9,7 @@ from mllint.image import programs
 from mllint.image.content.fetching import Fetch, branch, host, installer
 from mllint.image.content.unverified import Unverified, unverified
 from mllint.image.stage import Stage
+from mllint.patterns import regex
 
 _BETWEEN = "whoever sits between decides what the image gets"
 _MOVING = "the address is that of whatever is newest, and each build may get another one"
@@ -17,6 +19,10 @@ _HARM = {
     "versioned": "nothing notices another file in its place",
 }
 _EXCHANGED = "another file put in its place becomes the model of the next image unnoticed"
+# The shell puts the architecture in its place.
+_ARCHITECTURE = regex(
+    r"\$\{?\w*(?:arch|platform|machine)|\$\((?:uname -m|arch|dpkg --print-architecture)\)", re.IGNORECASE
+)
 # They answer no https.
 _ARCHIVES = (".ubuntu.com", ".debian.org")
 
@@ -36,9 +42,9 @@ def download_no_checksum(stage: Stage) -> Iterator[Finding]:
 
 def _finding(stage: Stage, harm: str, found: list[Unverified]) -> Finding:
     source, first, others = stage.build.source, found[0], found[1:]
-    more = f", nor {len(others)} more like it in this stage" if others else ""
+    more = f" or {len(others)} more like it in this stage" if others else ""
     message = f"no checksum holds {first.fetch.address}{more}: {harm}"
-    related = tuple(Related(Location(source, each.fetch.command), "nor this") for each in others[:10])
+    related = tuple(Related(Location(source, each.fetch.command), "this neither") for each in others[:10])
     return Finding(Location(source, first.fetch.command), message, _repair(stage, first), related)
 
 
@@ -92,8 +98,11 @@ def _kept(found: Unverified) -> str | None:
 def _hold(fetch: Fetch) -> str:
     if fetch.executed is None:
         return "hold it with ADD --checksum=sha256:..."
+    is_several = _ARCHITECTURE.search(fetch.address) is not None
     if fetch.file is None:
-        return "write it to a file that sha256sum -c holds before it is unpacked"
+        by = ", by a SHA256 for each architecture," if is_several else ""
+        return f"write it to a file that sha256sum -c holds{by} before it is unpacked"
     # The shell replaces no ~ between quotes.
     file = f"$HOME{fetch.file[1:]}" if fetch.file.startswith("~/") else fetch.file
-    return f'hold it in the same RUN: echo "SHA256  {file}" | sha256sum -c -'
+    by, written = (", by a SHA256 for each architecture", "$SHA256") if is_several else ("", "SHA256")
+    return f'hold it in the same RUN{by}: echo "{written}  {file}" | sha256sum -c -'

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mllint.checks import check
 from mllint.edits import insert
 from mllint.findings import Edit, Finding, Fix, Location, Related, Severity
-from mllint.image.content.fetching import Fetch, fetches, is_checked, options
+from mllint.image.content.fetching import Fetch, base_name, fetches, is_checked, options
 from mllint.image.content.unverified import UNPACKS, behind, kind
 from mllint.image.shell.commands import Executed
 from mllint.image.stage import Stage
@@ -57,7 +57,7 @@ def _finding(stage: Stage, found: list[Fetch], is_noticed: bool, is_small: bool)
 
 def _is_noticed(stage: Stage, fetch: Fetch, is_archive: bool) -> bool:
     """Whether a later command of the stage cannot do with an error page, so that the build fails a little later."""
-    name = (fetch.file or "").rpartition("/")[2]
+    name = base_name(fetch.file or "")
     # A package manager stops at a list of repositories that is none.
     return _LISTS.match(fetch.file or "") is not None or any(
         each.name == name or (is_archive and each.name in UNPACKS) or _reads(each, name)
@@ -73,7 +73,7 @@ def _reads(each: Executed, name: str) -> bool:
 def _failing(stage: Stage, found: list[Fetch]) -> Fix | None:
     edits = [_edit(stage, each) for each in found]
     made = tuple(each for each in edits if each is not None)
-    return Fix("safe", "have curl fail with the server", made) if len(made) == len(edits) else None
+    return Fix("safe", "let curl fail on an HTTP error", made) if len(made) == len(edits) else None
 
 
 def _edit(stage: Stage, fetch: Fetch) -> Edit | None:

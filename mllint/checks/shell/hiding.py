@@ -64,9 +64,10 @@ def _attempts(source: Source, chain: Chain) -> Iterator[Finding]:
         where = Location(source, Span(first.span.start, second.span.end))
         last = _last(chain.parts[at + 2]) if chain.operators[at + 1 : at + 2] == ("||",) else None
         if last is not None and _is_call(last) and last.words[0].value in _SAYS:
-            told = _cut(source.slice(last.span))
+            written = source.slice(last.span)
+            told = written if len(written) <= _LONGEST else f"{last.words[0].value} ..."
             message = f"{told} lets {names[1]} fail as well: the image is built without what it was to bring"
-            yield Finding(where, message, f"remove || {told}", severity=Severity.INFO, is_strict=True)
+            yield Finding(where, message, f"remove the last || {told}", is_strict=True)
             continue
         message = (
             f"{names[1]} runs after any failure of {names[0]}, a dead mirror too: then it compiles what was to be"
@@ -135,4 +136,4 @@ def _short(path: str) -> str:
 
 def _cut(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()} ..."
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST + 1].rpartition(' ')[0] or text[:_LONGEST]} ..."

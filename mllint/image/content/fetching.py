@@ -36,6 +36,8 @@ _LONG = frozenset(
 )
 _INTERPRETERS = regex(r"python[0-9.]*|perl|node|ruby|php")
 _NOWHERE = ("/dev/null", "/dev/stdout", "-")
+# What the shell puts in the place of `${VERSION//v}` and `$(uname -m)` is one piece, whatever stands in it.
+_EXPANSION = regex(r"\$\{[^}]*\}|\$\([^()]*\)|`[^`]*`")
 
 
 class Fetch(NamedTuple):
@@ -63,7 +65,7 @@ class Fetch(NamedTuple):
     @property
     def name(self) -> str:
         """The last part of the address, without its query."""
-        return posixpath.basename(urlsplit(self.address).path.rstrip("/"))
+        return _last_part(self.address.rstrip("/"))
 
     @property
     def is_plain(self) -> bool:
@@ -153,7 +155,24 @@ def _file(each: Executed, given: dict[str, str], word: Word) -> str | None:
     if is_curl and not {"-O", "--remote-name", "-J", "--remote-name-all", "--remote-header-name"} & given.keys():
         return None
     folder = next((given[key] for key in ("--output-dir", "-P", "--directory-prefix") if key in given), "")
-    return posixpath.join(folder, posixpath.basename(urlsplit(word.value).path))
+    return posixpath.join(folder, _last_part(word.value))
+
+
+def base_name(path: str) -> str:
+    """The last part of a path of the shell, in which an expansion is one piece."""
+    return path[_masked(path).rfind("/") + 1 :]
+
+
+def _last_part(address: str) -> str:
+    """The last part of an address, without its query; empty where it ends with a slash or names a host alone."""
+    parts = urlsplit(_masked(address))
+    start = len(f"{parts.scheme}://{parts.netloc}")
+    return base_name(address[start : start + len(parts.path)])
+
+
+def _masked(text: str) -> str:
+    """A text of the same length, without what stands in its expansions."""
+    return _EXPANSION.sub(lambda match: "$" * len(match[0]), text)
 
 
 def _readers(nodes: Sequence[Node]) -> Iterator[tuple[Span, tuple[Command, bool]]]:

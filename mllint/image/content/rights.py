@@ -34,9 +34,10 @@ _CHANGES_SYSTEM = frozenset(
     " sysctl systemctl tee ulimit umount update-ca-certificates useradd usermod uv yum".split()
 )
 _MAKES_FILES = frozenset({"cp", "ln", "mkdir", "mv", "touch", "rm"})
-_CACHE_VARIABLE = regex(
+CACHE_VARIABLE = regex(
     r"(?:HF|TRANSFORMERS|HUGGINGFACE|TORCH|SENTENCE_TRANSFORMERS|XDG|NLTK|KERAS|TFHUB|NUMBA)_\w+|HOME"
 )
+"""Variables that say where libraries keep what they fetch."""
 ROOT_HOME = regex(r"(?:/root|~|\$HOME|\$\{HOME\})(?=[/\s\"',:;]|$)[\w./-]*")
 """Paths of the home of root, as commands and settings write them."""
 _DOWNLOADS = regex(
@@ -148,7 +149,7 @@ def fetches_models(stage: Stage) -> bool:
 def _names_cache(step: Step) -> bool:
     if step.instruction.keyword != "ENV":
         return False
-    return any(_CACHE_VARIABLE.fullmatch(pair.key.text) for pair in step.instruction.pairs)
+    return any(CACHE_VARIABLE.fullmatch(pair.key.text) for pair in step.instruction.pairs)
 
 
 def downloads_models(stage: Stage, steps: Iterable[Step]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mllint.image.content.fetching import (
     VERSION_WORD,
     Fetch,
+    base_name,
     fetches,
     has_hash,
     has_version,
@@ -106,7 +106,7 @@ def _is_executed(stage: Stage, fetch: Fetch) -> bool:
     file = fetch.file or (fetch.step.copy.written if fetch.step.copy is not None else "")
     if _BIN.fullmatch(file) or (file.endswith("bin/") and file.startswith("/")):
         return True
-    name = posixpath.basename(file.rstrip("/")) or fetch.name
+    name = base_name(file.rstrip("/")) or fetch.name
     return any(_runs(each, name) for each in behind(stage, fetch))
 
 
@@ -118,9 +118,9 @@ def behind(stage: Stage, fetch: Fetch) -> Iterator[Executed]:
 
 def _is_told_version(stage: Stage, fetch: Fetch) -> bool:
     """Whether the command that runs it says which version it is to install."""
-    name = posixpath.basename(fetch.file or fetch.name)
+    name = base_name(fetch.file or fetch.name)
     return any(
-        any(posixpath.basename(word) == name for word in each.arguments)
+        any(base_name(word) == name for word in each.arguments)
         and any(VERSION_WORD.fullmatch(word) for word in each.arguments)
         for each in behind(stage, fetch)
     )
@@ -129,6 +129,4 @@ def _is_told_version(stage: Stage, fetch: Fetch) -> bool:
 def _runs(each: Executed, name: str) -> bool:
     if each.name == name:
         return True
-    return each.name in ("chmod", "install", "dpkg", "rpm") and any(
-        posixpath.basename(word) == name for word in each.arguments
-    )
+    return each.name in ("chmod", "install", "dpkg", "rpm") and any(base_name(word) == name for word in each.arguments)

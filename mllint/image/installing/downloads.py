@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mllint import facts
 from mllint.image.copies import relative
+from mllint.image.distributions import closure
 from mllint.image.installing.fitting import place
 from mllint.image.installing.indexed import is_from_lock, locked
 from mllint.image.installing.locked import LockedFiles
@@ -39,6 +40,9 @@ _BARE = regex(
 )
 _ENVIRONMENT = regex(r"venv|conda|mamba|\.local|site-packages|(?:^|/)(?:lib|local|usr|opt)$")
 _PURGES = frozenset({"clean", "prune", "purge", "remove"})
+_REPOSITORY = regex(r"git\+[^\s#]*/(?P<name>[\w.-]+?)(?:\.git)?(?:@(?P<ref>[^#]*))?(?:#.*)?")
+# A variable may stand for one.
+_COMMIT = regex(r"[0-9a-f]{40}|.*\$.*")
 _PIP_CONFIGURED = regex(r"pip3? config\b.*no-cache-dir|pip\.conf.*no-cache-dir|no-cache-dir.*pip\.conf", re.DOTALL)
 
 
@@ -124,10 +128,31 @@ def keeps_cache(stage: Stage, install: Install) -> bool:
     if install.manager.name not in ("pip", "uv pip", "uv") or install.has("--no-index", "--dry-run"):
         return False
     tool = install.manager.name.partition(" ")[0]
+    if tool == "pip" and _builds_alone(install):
+        return False
     if _is_off(install, tool) or (tool == "pip" and _is_configured_off(stage, install)):
         return False
     folder = _cache_folder(install, tool)
     return not _is_mounted(install.step, folder) and not _is_removed(install.step, folder, tool)
+
+
+def _builds_alone(install: Install) -> bool:
+    """Whether all that pip does is to clone repositories and to build what requires nothing: a clone leaves nothing in
+    the cache, and the wheel does by a full commit alone, as `_should_cache` in its `wheel_builder.py` says."""
+    lines = install.requirements
+    names = [_cloned(each.url or "") for each in lines if isinstance(each, Requirement)]
+    if not names or len(names) < len(lines) or None in names or install.files or install.has("-e", "--editable"):
+        return False
+    if install.has("--no-deps") and install.has("--no-build-isolation"):
+        return True
+    brought = [closure([(name, None, frozenset())], None) for name in names if name]
+    return all(each.is_complete and len(each.via) == 1 and not each.possible for each in brought)
+
+
+def _cloned(url: str) -> str | None:
+    """The name of a repository that an address without a full commit has cloned; None for any other address."""
+    match = _REPOSITORY.fullmatch(url)
+    return match["name"].lower() if match is not None and not _COMMIT.fullmatch(match["ref"] or "") else None
 
 
 def copies_out_of_cache(install: Install) -> bool:

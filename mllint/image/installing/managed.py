@@ -21,7 +21,7 @@ _VARIABLES = tuple(
 
 def refused(stage: Stage, install: Install) -> Interpreter | None:
     """The interpreter that pip or uv surely refuses to install into; None where the call may pass."""
-    if install.has(*_ELSEWHERE) or any(install.variable(name) for name in _VARIABLES):
+    if _goes_elsewhere(install):
         return None
     found = interpreter_of(stage, install)
     # Images that bring more than an operating system have often made their Python free for pip.
@@ -36,3 +36,20 @@ def refused(stage: Stage, install: Install) -> Interpreter | None:
     if any("EXTERNALLY-MANAGED" in text for text in texts) or any(configures_pip(stage, step) for step in steps):
         return None
     return found
+
+
+def is_refused_later(root: Stage) -> bool:
+    """Whether pip or uv installs into the Python of the distribution of a base, as newer releases of it refuse."""
+    calls = ((stage, each) for stage in root.on_top for step in stage.steps for each in step.installs)
+    return any(not _goes_elsewhere(install) and _is_of_distro(stage, install) for stage, install in calls)
+
+
+def _goes_elsewhere(install: Install) -> bool:
+    return install.has(*_ELSEWHERE) or any(install.variable(name) for name in _VARIABLES)
+
+
+def _is_of_distro(stage: Stage, install: Install) -> bool:
+    """Whether a call surely installs for the Python of the distribution, not for another one from its packages."""
+    found, suite = interpreter_of(stage, install), stage.root.base.suite
+    rows = facts.by("distro_pythons", "suite").get(suite, ()) if isinstance(suite, str) else ()
+    return found is not None and found.kind == "system" and any(row["python"] == found.minor for row in rows)

@@ -28,8 +28,9 @@ _UPGRADES = ("-U", "--upgrade", "-I", "--ignore-installed", "--force-reinstall",
 _FOLDERS = ("-t", "--target", "--prefix", "--root")
 _BY_HASH = ("PIP_REQUIRE_HASHES", "UV_REQUIRE_HASHES")
 _BY_DATE = {"pip": "PIP_UPLOADED_PRIOR_TO", "uv pip": "UV_EXCLUDE_NEWER"}
-# A package of a distribution that holds one of Python: python3-numpy, python312-numpy.
-_OF_SYSTEM = regex(r"python3\d*-([\w.-]+?)(?:[=<>].*)?$")
+# A package of a distribution that holds one of Python, or brings it along for what is built with it: python3-numpy,
+# python312-numpy, python312-scikit-build-core-pyproject.
+_OF_SYSTEM = regex(r"python3\d*-([\w.-]+?)(?:-(?:devel|pyproject))?(?:[=<>].*)?$")
 _DATE = regex(r"\d{4}-\d{2}")
 
 
