@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.patterns import regex
+from mllint.sources.compose_short import Port, Volume, port, volume
 from mllint.sources.text import Problem, Source, Span
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ BUILD_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-comp
 
 _NAME = regex(r"(?:.+[._-])?(?:docker[._-])?compose(?:[._-].+)?\.ya?ml", re.IGNORECASE)
 _INTERPOLATION = regex(r"\$[A-Za-z_{]")
-_BETWEEN_COLONS = regex(r"(?:\$\{[^}]*\}|\[[^]]*\]|^[A-Za-z]:(?=[\\/])|[^:])+")
-"""The parts of a short form; a variable's default, an IPv6 address and a Windows drive have colons of their own."""
-_PROTOCOL = regex(r"(?s)\A(.*?)(?:/([a-z]+))?\Z")
-_HOST_PATH = regex(r"[./~\\]|[A-Za-z]:")
 _TRUE = ("true", "yes", "on", "y")
 
 
@@ -101,27 +98,6 @@ class Healthcheck(NamedTuple):
         if self.test and self.test.is_list and self.test.values and self.test.values[0].text == "NONE":
             return True
         return self.disable is not None and self.disable.text.lower() in _TRUE
-
-
-class Port(NamedTuple):
-    """A published port; ranges and variables stay text, `published` is empty where Docker chooses the port."""
-
-    span: Span
-    target: str
-    published: str = ""
-    host: str = ""
-    protocol: str = ""
-
-
-class Volume(NamedTuple):
-    """A mount; an anonymous volume has no source."""
-
-    span: Span
-    source: str
-    target: str
-    type: str
-    """bind, volume, tmpfs …, empty where a variable decides."""
-    is_read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,16 +249,14 @@ class _Reader:
                 values.append(Value(node.text, node.span))
         return tuple(values)
 
-    def listed(self, table: Node, name: str) -> tuple[Node, ...]:
+    def listed(self, table: Node, name: str) -> Iterator[Node]:
         """The items of a list, scalars and tables."""
         node = self.option(table, name, "list")
-        items = []
         for item in node.items if node else ():
             if item.kind in ("list", "null"):
                 self.misplaced(item, name, "a list of strings or tables")
             else:
-                items.append(item)
-        return tuple(items)
+                yield item
 
     def command(self, table: Node, name: str) -> Command | None:
         node = self.option(table, name, "scalar", "list")
@@ -356,7 +330,7 @@ class _Reader:
                 target, published = self.text(node, "target"), self.text(node, "published")
                 yield Port(node.span, target, published, self.text(node, "host_ip"), self.text(node, "protocol"))
             else:
-                yield _port(node)
+                yield port(node)
 
     def volumes(self, table: Node) -> Iterator[Volume]:
         for node in self.listed(table, "volumes"):
@@ -365,7 +339,7 @@ class _Reader:
                 is_read_only = self.text(node, "read_only").lower() in _TRUE
                 yield Volume(node.span, source, target, self.text(node, "type"), is_read_only)
             else:
-                yield _volume(node)
+                yield volume(node)
 
     def device_requests(self, table: Node) -> Iterator[DeviceRequest]:
         gpus = self.option(table, "gpus", "scalar", "list")
@@ -388,19 +362,3 @@ class _Reader:
             device_ids=self.values(self.listed(node, "device_ids"), "device_ids"),
             capabilities=capabilities,
         )
-
-
-def _port(node: Node) -> Port:
-    """The short form `[[host:]published:]target[/protocol]`."""
-    mapping, protocol = _PROTOCOL.findall(node.text)[0]
-    *host, published, target = ["", "", *_BETWEEN_COLONS.findall(mapping)]
-    return Port(node.span, target, published, "".join(host), protocol)
-
-
-def _volume(node: Node) -> Volume:
-    """The short form `[source:]target[:options]`."""
-    source, target, options = (*_BETWEEN_COLONS.findall(node.text), "", "", "")[:3]
-    if not target:
-        return Volume(node.span, "", source, "volume")
-    kind = "" if source.startswith("$") else "bind" if _HOST_PATH.match(source) else "volume"
-    return Volume(node.span, source, target, kind, "ro" in options.split(","))
