@@ -104,13 +104,16 @@ def test_a_run_never_raises(tmp_path: Path, lines: list[str], requirements: list
         ["FROM", "RUN pip install torch>=2"],
         ["FROM python:3.11", "COPY --from=uv /uv /bin/uv|"],
         ["FROM python:3.11", f"COPY {'x' * 300}.sh /"],
+        ["FROM corp.example/base", "COPY pyproject.toml ./", "RUN uv sync"],
+        ["ARG TAG=$TAG", "FROM python:$TAG"],
         ["FROM python:3.11", "WORKDIR /app", "COPY . .", "USER", 'CMD ["python", "main.py"]'],
     ],
 )
 def test_an_odd_instruction_ends_no_run(tmp_path: Path, lines: list[str]):
     (tmp_path / "Dockerfile").write_text("\n".join(lines))
     (tmp_path / "main.py").write_text("import flask\n\nflask.Flask(__name__).run()\n")
-    assert_shown(mllint.lint(["."], preset="all", cwd=tmp_path), tmp_path)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'app'\nversion = '1'\n")
+    assert_shown(mllint.lint(["."], preset="all", build_args={"TAG": "3.7"}, cwd=tmp_path), tmp_path)
 
 
 def assert_shown(report: Report, folder: Path) -> None:

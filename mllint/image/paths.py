@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+from typing import TYPE_CHECKING
 
 from mllint.image.values import Unknown, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNKNOWN_FOLDER = "//"
 """What the name of a folder begins with that nobody knows: no path of an image begins with two slashes, and posixpath
@@ -24,6 +28,14 @@ def joined(directory: Value, path: Value) -> Value:
     if isinstance(directory, Unknown):
         return directory
     return posixpath.normpath(posixpath.join(directory, path))
+
+
+def upward(folder: str) -> Iterator[str]:
+    """A folder and those that it lies in, the nearest first; below a folder that nobody knows, up to that."""
+    yield folder
+    while (above := posixpath.dirname(folder)) != folder:
+        yield above
+        folder = above
 
 
 def search_path(path: Value | None) -> list[str]:

@@ -121,12 +121,14 @@ def _is_meant(stage: Stage) -> bool:
 def _where(stage: Stage) -> str:
     """The line to change, where that is not the FROM."""
     written = stage.from_word.text
-    line = None
+    lines: list[int] = []
     while _BY_ARGUMENT.fullmatch(written) and (found := next(defaults(stage, written), None)) is not None:
-        line = found.location.start[0]
-        # The default of an argument may be put together from another.
+        # The default of an argument may be put together from another, or from itself: ARG TAG=$TAG.
+        if found.location.start[0] in lines:
+            break
+        lines.append(found.location.start[0])
         written = found.location.source.slice(found.location.span).partition("=")[2].strip("\"'")
-    return f", by the ARG in line {line}" if line is not None else ""
+    return f", by the ARG in line {lines[-1]}" if lines else ""
 
 
 def _is_taken(stage: Stage, found: Sequence[Ended]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mllint.image.copies import relative
 from mllint.image.events import Moded, Owned, Put
 from mllint.image.modes import changed_mode
+from mllint.image.paths import upward
 from mllint.image.values import Unknown
 from mllint.image.view import Node, covers
 
@@ -51,9 +52,8 @@ def is_shut(view: View, folder: str, uid: Value) -> bool:
 def shut_above(view: View, path: str, uid: Value) -> str | None:
     """The folder in which a path would have to be made and where an account surely may not; None where it may, or
     nobody knows. A path that is there counts as such a folder itself."""
-    while view.find(path) is None:
-        path = posixpath.dirname(path)
-    return path if is_shut(view, path, uid) else None
+    there = next((each for each in upward(path) if view.find(each) is not None), None)
+    return there if there is not None and is_shut(view, there, uid) else None
 
 
 def _with_targets(view: View, path: str) -> Iterator[str]:

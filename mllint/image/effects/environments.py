@@ -11,6 +11,7 @@ from mllint.image.effects import bases
 from mllint.image.effects.files import split
 from mllint.image.effects.targets import is_set
 from mllint.image.events import Distribution, Gone, Interpreter, Put
+from mllint.image.paths import upward
 from mllint.image.values import Unknown, Value
 from mllint.image.view import covers
 from mllint.patterns import regex
@@ -267,13 +268,9 @@ def active_environment(work: Work, each: Executed) -> Interpreter | Unknown | No
         value = work.variable(each, name)
         if isinstance(value, str) and value:
             return python.by_prefix(work.view, posixpath.normpath(value))
-    folder = each.directory
-    while isinstance(folder, str) and folder.startswith("/"):
-        found = python.by_prefix(work.view, posixpath.join(folder, ".venv"))
-        if found is not None or posixpath.dirname(folder) == folder:
-            return found
-        folder = posixpath.dirname(folder)
-    return None
+    folders = upward(each.directory) if isinstance(each.directory, str) else ()
+    found = (python.by_prefix(work.view, posixpath.join(folder, ".venv")) for folder in folders)
+    return next((environment for environment in found if environment is not None), None)
 
 
 def _uv_uninstall(work: Work, each: Executed, names: list[str]) -> None:

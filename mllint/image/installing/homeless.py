@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from mllint.image import python
 from mllint.image.copies import context_path
 from mllint.image.events import Interpreter
+from mllint.image.paths import upward
 from mllint.image.shell.unwrapping import POSIX_SHELLS
 from mllint.image.values import Unknown
 from mllint.patterns import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mllint.image.packages import Install
     from mllint.image.shell.commands import Executed
     from mllint.image.stage import Stage, Step
@@ -43,7 +42,7 @@ def has_no_environment(stage: Stage, call: Install) -> bool:
         and not _is_on_path(view, call)
         and all(
             view.find(posixpath.join(above, ".venv")) is None and not _configures(stage, step, above)
-            for above in _folders(folder)
+            for above in upward(folder)
         )
     )
 
@@ -70,13 +69,6 @@ def _is_plain_shell(step: Step, each: Executed) -> bool:
     is_posix = not words or (words[0].rpartition("/")[2] in POSIX_SHELLS and not {"-l", "-i", "-lc", "-ic"} & {*words})
     before = (other for other in step.commands if other.span.start < each.span.start)
     return is_posix and not any(other.words[0].value in _SETS for other in before)
-
-
-def _folders(folder: str) -> Iterator[str]:
-    yield folder
-    while folder not in ("/", "//"):
-        folder = posixpath.dirname(folder)
-        yield folder
 
 
 def _configures(stage: Stage, step: Step, folder: str) -> bool:

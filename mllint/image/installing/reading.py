@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mllint.image.installing import foreign
 from mllint.image.installing.indexed import view_at
-from mllint.image.paths import UNKNOWN_FOLDER
+from mllint.image.paths import UNKNOWN_FOLDER, upward
 from mllint.image.values import Unknown
 from mllint.image.view import Node
 from mllint.sources.requirements import Constraint, Editable, Include, Requirement
@@ -205,7 +205,7 @@ class _Reader:
         if folder is None:
             return
         span = self.install.span
-        uppers = [folder, *_uppers(folder)]
+        uppers = [*upward(folder)]
         if all(self.is_absent(posixpath.join(each, "pyproject.toml")) for each in uppers):
             yield Lacking(posixpath.join(folder, "pyproject.toml"), "uv sync reads pyproject.toml", span)
             return
@@ -237,12 +237,6 @@ class _Reader:
         elif not self.install.has(*_NOT_THE_PROJECT, "--only"):
             for each in self.project(folder, "poetry install installs the project", self.install.span, None):
                 yield each._replace(is_mild=True)
-
-
-def _uppers(folder: str) -> Iterator[str]:
-    while folder != "/":
-        folder = posixpath.dirname(folder)
-        yield folder
 
 
 def _may_be_left_out(line: Editable | Requirement) -> bool:

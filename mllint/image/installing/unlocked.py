@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllint.image.copies import context_path
 from mllint.image.installing import indexed
 from mllint.image.installing.indexed import view_at
-from mllint.image.paths import joined
+from mllint.image.paths import joined, upward
 from mllint.patterns import regex
 from mllint.sources import lockfiles, pyproject
 from mllint.sources.lock_selection import admits
@@ -104,7 +104,7 @@ def _synced(stage: Stage, call: Install) -> Unheld | None:
     if not isinstance(folder, str) or (values and not values[-1].is_literal):
         return None
     lock = _LOCKS[tool]
-    folders = [folder, *_above(folder)] if tool == "uv" else [folder]
+    folders = [*upward(folder)] if tool == "uv" else [folder]
     paths = [posixpath.join(each, lock) for each in folders]
     found = next(filter(None, (context_path(stage, call.step, path) for path in paths)), None)
     if found is not None:
@@ -136,12 +136,6 @@ def is_fresh(stage: Stage, found: Unheld) -> bool:
         and python == (lock.requires_python or "").replace(" ", "")
         and all(any(admits(line.specifier, one.version) for one in lock.named(line.key or "")) for line in lines)
     )
-
-
-def _above(folder: str) -> Iterator[str]:
-    while folder not in ("/", ""):
-        folder = posixpath.dirname(folder)
-        yield folder
 
 
 def _ignored(stage: Stage, call: Install) -> Unheld | None:

@@ -12,7 +12,7 @@ from mllint.image.effects.targets import is_set
 from mllint.image.effects.work import Work
 from mllint.image.events import Interpreter, Moded, Owned
 from mllint.image.packages import run_of_uv
-from mllint.image.paths import joined
+from mllint.image.paths import joined, upward
 from mllint.image.service import file_of_image
 from mllint.image.values import Unknown, Value
 from mllint.image.view import Node, covers
@@ -131,13 +131,10 @@ def _project(stage: Stage, call: Install) -> str | None:
     """The folder of the project that uv finds: where a `pyproject.toml` lies, here or above."""
     named = call.values("--project", "--directory")
     folder = joined(stage.end.directory, named[-1].value) if named else call.directory
-    while isinstance(folder, str):
-        found = stage.view.find(posixpath.join(folder, "pyproject.toml"))
-        if isinstance(found, Node):
-            return folder
-        if found is not None or folder in ("/", "//"):
-            return None
-        folder = posixpath.dirname(folder)
+    for each in upward(folder) if isinstance(folder, str) else ():
+        found = stage.view.find(posixpath.join(each, "pyproject.toml"))
+        if found is not None:
+            return each if isinstance(found, Node) else None
     return None
 
 
