@@ -54,6 +54,11 @@ def repair(report, **files):
             "take a newer image than gcr.io/distroless/cc-debian10, with Debian 12 (bookworm) or 13 (trixie)",
         ),
         (
+            "FROM python:3.9-slim-bookworm AS made\nRUN python -m venv /venv\n"
+            "FROM python:3.9-slim-bookworm\nCOPY --from=made /venv /venv\n",
+            "start from a supported Python, 3.11 or later, in lines 1 and 3 alike",
+        ),
+        (
             "FROM python:3.8-slim\nRUN pip install torch==1.7.1+cpu\n",
             "raise the pins first, as torch 1.7.1+cpu has no wheel for a supported Python: then start from one",
         ),

@@ -106,6 +106,7 @@ def test_a_run_never_raises(tmp_path: Path, lines: list[str], requirements: list
         ["FROM python:3.11", f"COPY {'x' * 300}.sh /"],
         ["FROM corp.example/base", "COPY pyproject.toml ./", "RUN uv sync"],
         ["ARG TAG=$TAG", "FROM python:$TAG"],
+        ["FROM python:3.11", "HEALTHCHECK CMD python x", "HEALTHCHECK 1 python x", 'CMD ["python", "main.py"]'],
         ["FROM python:3.11", "WORKDIR /app", "COPY . .", "USER", 'CMD ["python", "main.py"]'],
     ],
 )

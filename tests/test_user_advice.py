@@ -24,6 +24,10 @@ MOVED = f"as no other user may enter /root, then create a user and switch to it:
     [
         (PYTHON + SERVES, f"create a user and switch to it: {NEW}, then USER app before the CMD"),
         (
+            PYTHON + "COPY jupyter_server_config.py /root/.jupyter/\n" + SERVES,
+            f"put what lies in /root/.jupyter elsewhere, {MOVED} before the CMD",
+        ),
+        (
             PYTHON + 'ENTRYPOINT ["uvicorn", "main:app"]\n',
             f"create a user and switch to it: {NEW}, then USER app before the ENTRYPOINT",
         ),

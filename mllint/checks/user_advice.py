@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mllint.sources.dockerfile import Instruction
 
 _ROOT_HOME = "/root"
-# What a shell or a tool reads in the home of its user, who may just as well be another.
-_SETTINGS = regex(r"/\.(?:\w*rc|\w*profile|aws|ssh|vim|config|docker|gitconfig|jupyter|ipython|tmux\.conf)(?:/|$)")
+# What a shell or an editor reads, which no service starts.
+_SETTINGS = regex(r"/\.(?:\w*rc|\w*profile|vim|tmux\.conf)(?:/|$)")
 _WORKS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 # Servers of developers, which keep what they bundle beside their configuration.
 _BUNDLERS = frozenset({"npm", "npx", "yarn", "pnpm", "vite"})

@@ -131,6 +131,13 @@ def _where(stage: Stage) -> str:
     return f", by the ARG in line {lines[-1]}" if lines else ""
 
 
+def _alike(stage: Stage) -> str:
+    """The lines to change together, as what one stage makes may run with the Python of another."""
+    same = [each for each in stage.build.needed if each.from_word.text == stage.from_word.text]
+    lines = [str(each.instruction.start_line) for each in same]
+    return f", in lines {enumerated(lines)} alike" if len(same) > 1 else ""
+
+
 def _is_taken(stage: Stage, found: Sequence[Ended]) -> bool:
     """Whether the image has something that a part of this stage which has ended made."""
     takers = [other for other in stage.build.needed if other.is_in_image and stage.index in other.takes_from]
@@ -174,7 +181,7 @@ def _repaired(stage: Stage, reference: Reference, found: Sequence[Ended], row: M
     """The repair, the line where it is made, and that more has to change with it where more names releases."""
     repair = _repair(stage, reference, found, row)
     if not row or "use" in row:
-        repair += _where(stage)
+        repair += _where(stage) or _alike(stage)
     if "servers" not in row and (lines := _written_out(stage)):
         where = f"line{'s' if len(lines) > 1 else ''} {enumerated(lines)}"
         repair += f", and change python{_minor_of(stage)} in the paths of {where}"

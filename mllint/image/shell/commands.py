@@ -118,8 +118,8 @@ def executed(instruction: Instruction, state: State | None = None) -> tuple[Exec
     if instruction.is_exec_form:
         return tuple(from_argv(argv(instruction), scope))
     if instruction.keyword == "HEALTHCHECK":
-        text = instruction.rest.text
-        at = text.index(instruction.words[1].text, 4) if len(instruction.words) > 1 else len(text)
+        text, words = instruction.rest.text, instruction.words
+        at = text.index(words[1].text, len(words[0].text)) if len(words) > 1 else len(text)
         return tuple(from_text(instruction.rest.part(at, len(text)), scope))
     script = shell_text(instruction)
     return tuple(from_text(script, scope)) if script is not None else ()
