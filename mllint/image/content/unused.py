@@ -112,15 +112,16 @@ def _is_in_single_quotes(text: str, name: str) -> bool:
 
 
 def _of_stage(stage: Stage, at: int, step: Step) -> Iterator[Unused]:
-    later = [*stage.steps[at + 1 :]]
+    placed = [(stage, each) for each in stage.steps[at + 1 :]]
     others = [each for each in stage.build.stages if stage in each.lineage[:-1]]
-    later += [each for other in others for each in other.steps]
+    placed += [(other, each) for other in others for each in other.steps]
+    later = [each for _, each in placed]
     for word, name in _declared(step.instruction, _READ_UNSEEN):
         own = [each.text for each in step.instruction.words if each is not word]
         if _says([each.instruction for each in later], name) or any(name in text for text in own):
             continue
-        runs = [each for each in later if each.instruction.keyword == "RUN"]
-        if all(_is_plain(stage, each, name) for each in runs):
+        runs = [each for each in placed if each[1].instruction.keyword == "RUN"]
+        if all(_is_plain(*each, name) for each in runs):
             inside = {id(each.instruction) for each in later} | {id(step.instruction)}
             outside = [each for each in stage.build.dockerfile.instructions if id(each) not in inside]
             yield Unused(step.instruction, word, name, not runs, False, (), _says(outside, name), _outside(stage, name))
