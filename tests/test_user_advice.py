@@ -65,6 +65,10 @@ MOVED = f"as no other user may enter /root, then create a user and switch to it:
             f"{GIVES} && mkdir -p /seen && chown app /seen above the VOLUME, then USER app before the CMD",
         ),
         (
+            PYTHON + "VOLUME /seen\nWORKDIR /seen\n" + SERVES,
+            f"{GIVES} && mkdir -p /seen && chown app /seen above the VOLUME, then USER app before the CMD",
+        ),
+        (
             PYTHON + "ENV HF_HOME=/models\n" + SERVES,
             f"{GIVES} && mkdir -p /models && chown app /models, then USER app before the CMD",
         ),

@@ -79,9 +79,10 @@ def _switch(stage: Stage, end: str, is_idle: bool) -> str:
     create = "adduser -S app" if base.family == "alpine" else "useradd --system --create-home app"
     if not folders:
         return f"create a user and switch to it: RUN {create}, then USER app {end}"
-    missing = [each for each in folders if not isinstance(stage.view.find(each), Node)]
-    made = f"mkdir -p {' '.join(missing)} && " if missing else ""
     above = " above the VOLUME" if any(volume in folders for volume in _volumes(stage)) else ""
+    # What is there in the end may come behind the VOLUME.
+    missing = [each for each in folders if above or not isinstance(stage.view.find(each), Node)]
+    made = f"mkdir -p {' '.join(missing)} && " if missing else ""
     run = f"RUN {create} && {made}chown app {' '.join(folders)}{above}"
     return f"create a user, give it what it may write to and switch to it: {run}, then USER app {end}"
 
