@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mllint.checks import placing
-from mllint.checks.user_fixes import existing_account
+from mllint.checks.user_fixes import existing_account, is_given
 from mllint.image.content.demands import is_read_whole
 from mllint.image.content.homes import closed_needs
 from mllint.image.content.rights import CACHE_VARIABLE
@@ -113,7 +113,7 @@ def _to_own(stage: Stage, is_idle: bool) -> Iterator[str]:
         folder = each.rstrip("/")
         if folder in ("", "/home") or relative(folder, _ROOT_HOME) is not None or not _PLAIN_PATH.fullmatch(folder):
             continue
-        if not _is_given(stage, folder):
+        if not is_given(stage, folder):
             yield folder
 
 
@@ -154,11 +154,6 @@ def _worked_in(stage: Stage, is_idle: bool) -> list[str]:
     # As the fix does it; where there is no source, nobody knows.
     is_writing = python_texts(stage) != [] and (may_write(stage) or not is_read_whole(stage))
     return [folder] if is_idle or is_bundling or is_writing else []
-
-
-def _is_given(stage: Stage, folder: str) -> bool:
-    node = stage.view.find(folder)
-    return isinstance(node, Node) and isinstance(node.owner, str) and node.owner != "0"
 
 
 def _is_closed(stage: Stage) -> bool:

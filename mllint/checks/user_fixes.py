@@ -128,7 +128,7 @@ def _owned(stage: Stage, account: _Account) -> list[Edit] | None:
     found: list[Edit] = []
     # Libraries may keep caches and databases where the process works: only what was read whole surely does not.
     is_writing = may_write(stage)
-    if (is_writing or not is_read_whole(stage)) and not _is_given(stage, folder):
+    if (is_writing or not is_read_whole(stage)) and not is_given(stage, folder):
         if folder == "/" or folder.startswith(UNKNOWN_FOLDER) or not account.has_shell:
             return None
         if stage.last("WORKDIR") is not None:
@@ -145,7 +145,7 @@ def _owned(stage: Stage, account: _Account) -> list[Edit] | None:
     return [*found, *_switch(stage, account, chown)]
 
 
-def _is_given(stage: Stage, folder: str) -> bool:
+def is_given(stage: Stage, folder: str) -> bool:
     """Whether the file itself gives a folder to somebody else than root."""
     node = stage.view.find(folder)
     return isinstance(node, Node) and node.owner != "0" and isinstance(node.owner, str)

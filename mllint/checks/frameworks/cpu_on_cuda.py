@@ -14,13 +14,13 @@ from mllint.image.serving import cuda
 from mllint.image.serving.cuda_users import is_needed
 from mllint.image.stage import Stage
 from mllint.patterns import regex
+from mllint.sources.file_names import is_dockerfile_name
 from mllint.sources.generated import is_generated
 
 _WITH_CUDA = regex(r"nvcr\.io/nvidia/(?:pytorch|tensorflow|tritonserver|cuda)|nvidia/cuda")
 _TAG = regex(r"(?i)(?:^|[-_.])cu(?:da)?\d|-gpu(?:-|$)")
 _FOR_CPU = regex(r"(?i)cpu(?![a-z])")
 _FOR_GPU = regex(r"(?i)gpu|cuda|nvidia")
-_DOCKERFILE = regex(r"(?:.+\.)?[Dd]ockerfile(?:[.-].+)?")
 _INDEX = "those of torch are at https://download.pytorch.org/whl/cpu"
 _RUNTIME = "onnxruntime"
 _IMPORT = regex(r"\b(?:import|from)\s+onnxruntime\b")
@@ -106,7 +106,7 @@ def _runs_onnx(stage: Stage, wanted: Asked) -> bool:
     others = {
         f"{folder}/"
         for each in context.files()
-        if _DOCKERFILE.fullmatch(each.name) and (folder := each.path.rpartition("/")[0])
+        if is_dockerfile_name(each.name) and (folder := each.path.rpartition("/")[0])
         if not any(path.is_relative_to(context.root / folder) for path in own)
     }
     for each in context.files():

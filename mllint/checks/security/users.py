@@ -90,8 +90,9 @@ def _left_to_base(stage: Stage) -> Iterator[Finding]:
     is_own = stage.last("ENTRYPOINT") is not None or stage.server is not None or PYTHON.fullmatch(name) is not None
     if start is None or not is_own or _is_idle(process):
         return
-    image = base.text.partition("@")[0]
-    message = f"no USER: {image} alone decides as whom {name} runs, and most images run as root"
+    from mllint.checks.user_advice import short_name
+
+    message = f"no USER: {short_name(base)} alone decides as whom {name} runs, and most images run as root"
     repair = f"write USER above the {start.instruction.keyword}, or describe the image under bases in the configuration"
     where = Location(stage.build.source, start.instruction.span)
     yield Finding(where, message, repair, severity=Severity.INFO, is_strict=stage.server is None)
